@@ -1,0 +1,209 @@
+"""The settings tree: every key, its type, limits, default and meaning. ``claimx.toml`` lists them all.
+
+Units are suffixes: ``_s`` seconds, ``_ms`` milliseconds, ``_bytes``. A stage's constructor takes its slice.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, field
+
+Seconds = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+Bytes = Annotated[int, Meta(ge=1)]
+
+
+class Secret:
+    """A text that is never printed: ``str`` and ``repr`` show ``***``; only ``reveal`` gives it.
+
+    Args:
+        source: where it came from, for messages: ``env NAME``, ``file PATH``, or ``literal``.
+    """
+
+    __slots__ = ("_text", "source")
+
+    def __init__(self, text: str, source: str = "literal") -> None:
+        self._text = text
+        self.source = source
+
+    def reveal(self) -> str:
+        """The text itself."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('***')"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """This process."""
+
+    instance: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")] = "claimx-0"
+    """Names this process; two processes on a host have two names."""
+    state_dir: str = ".claimx"
+    """Delay queue, spool and lock live under ``<state_dir>/<instance>/``."""
+
+
+class Topics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every topic name."""
+
+    events_raw: str = "claimx.events.raw"
+    events_replay: str = "claimx.events.replay"
+    enrichment_pending: str = "claimx.enrichment.pending"
+    downloads_pending: str = "claimx.downloads.pending"
+    downloads_cached: str = "claimx.downloads.cached"
+    downloads_results: str = "claimx.downloads.results"
+    events_dlq: str = "claimx.events.dlq"
+    enrichment_dlq: str = "claimx.enrichment.dlq"
+    downloads_dlq: str = "claimx.downloads.dlq"
+
+
+class Kafka(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The broker."""
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    """``host:port``, comma separated."""
+    group_id: str = "claimx"
+    """Each stage consumes with its own group ``<group_id>.<stage>``."""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = ""
+    sasl_username: str = ""
+    sasl_password: Secret | None = None
+    max_partition_ahead: Annotated[int, Meta(ge=1, le=20_000)] = 20_000
+    """Offsets that one partition may run ahead of its frontier."""
+    commit_interval_s: Seconds = 1.0
+    topics: Topics = field(default_factory=Topics)
+    client: dict[str, str | int | float | bool] = field(default_factory=dict)
+    """Passed to librdkafka; what would break a promise (``enable.auto.commit`` and its like) is refused."""
+
+
+class Circuit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The breaker of one dependency."""
+
+    failures: Count = 5
+    """Distinct items that fail without a success between them until it opens."""
+    reset_s: Seconds = 60.0
+
+
+class Api(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ClaimX REST API."""
+
+    base_url: str = "https://www.claimxperience.com/service/cxedirest"
+    token: Secret
+    """base64(user:password), without the word Basic."""
+    timeout_s: Seconds = 30.0
+    max_concurrent: Count = 20
+    sender_username: str = "user@example.com"
+    """A valid ClaimX user, named in report requests."""
+    max_answer_bytes: Bytes = 16 * 1024 * 1024
+    circuit: Circuit = field(default_factory=Circuit)
+
+
+class Ingest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ingest stage."""
+
+    dedup_days: Annotated[int, Meta(ge=0, le=400)] = 7
+    """Days around an event's own date in which a given id is looked for."""
+
+
+class Enrich(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The enrich stage."""
+
+    workers: Count = 32
+    queue_items: Count = 256
+    visibility_s: Seconds = 300.0
+    """How long a project, media or video that the API does not show yet is asked for again."""
+
+
+class Download(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The download stage."""
+
+    workers: Count = 16
+    queue_items: Count = 256
+    allowed_hosts: tuple[str, ...] = (
+        "www.claimxperience.com",
+        "claimxperience.com",
+        "claimxperience.s3.amazonaws.com",
+        "claimxperience.s3.us-east-1.amazonaws.com",
+        "usw2-prod-xn-exportreceiver-publish.s3.us-west-2.amazonaws.com",
+        "xactware-claimx-us-prod.s3.us-west-1.amazonaws.com",
+    )
+    """Exact host names, or ``*.suffix``."""
+    allow_insecure_hosts: tuple[str, ...] = ()
+    """``host`` or ``host:port`` for which http and private addresses are fine."""
+    auth_hosts: tuple[str, ...] = ()
+    """Hosts that get the Basic token; it never goes along a redirect."""
+    max_bytes: Bytes = 2 * 1024**3
+    memory_file_bytes: Bytes = 8 * 1024**2
+    """Files up to this size pass as bytes; larger ones through the spool."""
+    stall_s: Seconds = 60.0
+    """A transfer without a byte for so long has failed."""
+    spool_bytes: Bytes = 10 * 1024**3
+    """Disk that files between download and upload may take."""
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The upload stage."""
+
+    workers: Count = 16
+    queue_items: Count = 64
+
+
+class Lake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The Delta tables and the files root."""
+
+    tables_url: str
+    """Path, ``file://``, ``s3://`` or ``abfss://``."""
+    files_url: str
+    storage: dict[str, str | Secret] = field(default_factory=dict)
+    """Object-store options."""
+    flush_rows: Count = 10_000
+    flush_bytes: Bytes = 64 * 1024**2
+    flush_interval_s: Seconds = 5.0
+
+
+class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The delay queue."""
+
+    delays_s: Annotated[tuple[Seconds, ...], Meta(min_length=1)] = (300.0, 600.0, 1200.0, 2400.0)
+    """One delay for each counted failure: four delays are five tries."""
+    max_age_s: Seconds = 604_800.0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bounds of the process."""
+
+    memory_bytes: Annotated[int, Meta(ge=64 * 1024**2)] = 512 * 1024**2
+    """Prefetch, events in flight, API answers and small files together."""
+    drain_s: Seconds = 30.0
+    """From SIGTERM to the last commit."""
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Logs on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "console"] = "auto"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole tree."""
+
+    process: Process = field(default_factory=Process)
+    kafka: Kafka = field(default_factory=Kafka)
+    api: Api
+    ingest: Ingest = field(default_factory=Ingest)
+    enrich: Enrich = field(default_factory=Enrich)
+    download: Download = field(default_factory=Download)
+    upload: Upload = field(default_factory=Upload)
+    lake: Lake
+    retry: Retry = field(default_factory=Retry)
+    limits: Limits = field(default_factory=Limits)
+    log: Log = field(default_factory=Log)

@@ -1,0 +1,1 @@
+"""What claimx knows: events, tables, offsets, receipts. Pure: no clock, no luck, no I/O."""

@@ -1,0 +1,189 @@
+"""The work that stages hand on: what a pending topic, a delay row and a dead letter carry, as versioned JSON."""
+
+from typing import NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+
+from claimx.domain.events import Event
+from claimx.domain.times import Micros
+from claimx.errors import PoisonError
+
+VERSION = 1
+
+
+class Origin(NamedTuple):
+    """Where the first raw record lies: rows, delay rows and dead letters fold by it."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class EnrichmentTask(msgspec.Struct, frozen=True, tag="enrichment", tag_field="kind"):
+    """Ask the API for what an event is about. Times are microseconds UTC.
+
+    Args:
+        attempt: counted passes, from 1.
+        asked: times the thing was not visible yet.
+        first_tried_at: when the first pass began; the age of the item counts from here.
+    """
+
+    event_id: str
+    event_type: str
+    project_id: str
+    ingested_at: Micros
+    origin: Origin
+    first_tried_at: Micros
+    media_id: str | None = None
+    task_assignment_id: str | None = None
+    video_collaboration_id: str | None = None
+    master_file_name: str | None = None
+    attempt: int = 1
+    asked: int = 0
+    v: int = VERSION
+
+    @property
+    def child(self) -> str:
+        """The name of this work within its origin."""
+        return "enrich"
+
+
+class DownloadTask(msgspec.Struct, frozen=True, tag="download", tag_field="kind"):
+    """Fetch one media file. ``url`` may have lost its query (delay rows, dead letters): then it is asked for again.
+
+    Args:
+        refresh_count: times the URL was asked for again.
+    """
+
+    event_id: str
+    event_type: str
+    project_id: str
+    media_id: str
+    url: str
+    origin: Origin
+    first_tried_at: Micros
+    file_name: str | None = None
+    file_type: str | None = None
+    refresh_count: int = 0
+    attempt: int = 1
+    asked: int = 0
+    v: int = VERSION
+
+    @property
+    def child(self) -> str:
+        """The name of this work within its origin."""
+        return f"download:{self.media_id}"
+
+
+class CachedFile(msgspec.Struct, frozen=True, tag="upload", tag_field="kind"):
+    """A downloaded file on its way to the files root.
+
+    Args:
+        path: the spool file, or None while the bytes are in memory.
+        size_bytes: length of the content.
+        sha256: hex digest of the content.
+    """
+
+    download: DownloadTask
+    size_bytes: int
+    sha256: str
+    content_type: str | None = None
+    path: str | None = None
+    attempt: int = 1
+    v: int = VERSION
+
+    @property
+    def child(self) -> str:
+        """The name of this work within its origin."""
+        return f"upload:{self.download.media_id}"
+
+    @property
+    def event_id(self) -> str:
+        """The event that the file came from."""
+        return self.download.event_id
+
+    @property
+    def event_type(self) -> str:
+        """Type of the event that the file came from."""
+        return self.download.event_type
+
+    @property
+    def project_id(self) -> str:
+        """Project of the file."""
+        return self.download.project_id
+
+    @property
+    def origin(self) -> Origin:
+        """Where the first raw record lies."""
+        return self.download.origin
+
+    @property
+    def first_tried_at(self) -> Micros:
+        """When the download was first tried."""
+        return self.download.first_tried_at
+
+    @property
+    def asked(self) -> int:
+        """Times the media was not visible yet."""
+        return self.download.asked
+
+
+Task = EnrichmentTask | DownloadTask | CachedFile
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Task] = msgspec.json.Decoder(Task)
+
+
+def enrichment_task(event: Event, origin: Origin, now: Micros) -> EnrichmentTask:
+    """Make the first task of an event."""
+    return EnrichmentTask(
+        event_id=event.event_id,
+        event_type=event.event_type,
+        project_id=event.project_id,
+        ingested_at=event.ingested_at,
+        origin=origin,
+        first_tried_at=now,
+        media_id=event.media_id,
+        task_assignment_id=event.task_assignment_id,
+        video_collaboration_id=event.video_collaboration_id,
+        master_file_name=event.master_file_name,
+    )
+
+
+def encode_task(task: Task) -> bytes:
+    """Write a task as JSON, its signed URL included: for pending topics only."""
+    return _encoder.encode(task)
+
+
+def decode_task(value: bytes) -> Task:
+    """Read a task; unknown fields are ignored.
+
+    Raises:
+        PoisonError: ``task.malformed``, not a task of a version that we know.
+    """
+    try:
+        task = _decoder.decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PoisonError("task.malformed", str(error)) from error
+    if task.v > VERSION:
+        raise PoisonError("task.version", f"version {task.v} is newer than {VERSION}")
+    return task
+
+
+def without_query(url: str) -> str:
+    """Cut query and fragment off a URL: the only form in which one is kept."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def to_keep(task: Task) -> Task:
+    """Make the form of a task that a delay row or a dead letter may hold: no signature, and back to the download.
+
+    A file that waits for its upload is not kept: it is downloaded again.
+    """
+    if isinstance(task, CachedFile):
+        task = msgspec.structs.replace(task.download, attempt=task.attempt)
+    if isinstance(task, DownloadTask):
+        return msgspec.structs.replace(task, url=without_query(task.url))
+    return task

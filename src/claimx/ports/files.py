@@ -1,0 +1,84 @@
+"""Media files: where they come from, where they wait, where they go."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Protocol
+
+
+class RemoteFile(Protocol):
+    """An open answer of a file host.
+
+    Args:
+        length: bytes promised by Content-Length, or None.
+        content_type: as sent, without parameters, lower case.
+    """
+
+    length: int | None
+    content_type: str | None
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Read the body once, in pieces.
+
+        Raises:
+            TransientError: the connection broke, stalled, or fewer or more bytes came than promised.
+        """
+        ...
+
+
+class FileHost(Protocol):
+    """Downloads from URLs that a server gave us: every hop is checked against the allow-list."""
+
+    def open(self, url: str) -> AbstractAsyncContextManager[RemoteFile]:
+        """Request the file; redirects are followed by hand, each hop validated.
+
+        Raises (on entering):
+            PermanentError: ``url.refused``, a hop that we may not fetch; other 4xx.
+            ExpiredUrlError: 401, 403, 404, 410, or HTML where the name says otherwise.
+            TransientError: no answer, 429, 5xx.
+        """
+        ...
+
+
+class SpoolFile(Protocol):
+    """A file being written in the spool; it has its final name only after ``finish``."""
+
+    async def write(self, chunk: bytes) -> None:
+        """Append."""
+        ...
+
+    async def finish(self) -> Path:
+        """Make it durable, rename it into place, return its path."""
+        ...
+
+    async def abandon(self) -> None:
+        """Remove what was written."""
+        ...
+
+
+class Spool(Protocol):
+    """Local disk between download and upload."""
+
+    async def create(self, name: str) -> SpoolFile:
+        """Begin a file that is unique to this attempt.
+
+        Raises:
+            TransientError: ``spool.disk``, the disk is full or not writable.
+        """
+        ...
+
+    async def remove(self, path: Path) -> None:
+        """Remove a file; a missing one is fine."""
+        ...
+
+
+class FileStore(Protocol):
+    """The files root: local disk, S3, ADLS or OneLake."""
+
+    async def put(self, key: str, content: bytes | Path) -> None:
+        """Store content under a deterministic key; doing it again overwrites with the same.
+
+        Raises:
+            TransientError: ``store.*``, the store did not take it.
+        """
+        ...

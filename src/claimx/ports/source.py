@@ -1,0 +1,77 @@
+"""Records from Kafka, batch by batch, and the commands that go back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from claimx.domain.events import Item
+from claimx.domain.receipts import Partition
+
+
+@dataclass(frozen=True, slots=True)
+class RecordBatch:
+    """Decoded records of one partition, in the order of their offsets; may be empty.
+
+    Args:
+        position: the offset after all that the consumer has seen, trailing transaction markers included.
+        size_bytes: the sum of the items' sizes.
+    """
+
+    partition: Partition
+    items: Sequence[Item]
+    position: int
+    size_bytes: int
+
+
+class Assignments(Protocol):
+    """What a source tells the engine. Called on the event loop, in order with the batches."""
+
+    def assigned(self, topic: str, number: int, start: int) -> Partition:
+        """Begin a partition at ``start`` and return its handle; an older handle of it ends."""
+        ...
+
+    def revoked(self, partition: Partition) -> int:
+        """Fence a partition and return the frontier, which the caller may still commit while it owns it."""
+        ...
+
+
+class Source(Protocol):
+    """One consumer of one topic."""
+
+    topic: str
+
+    async def get(self) -> RecordBatch | None:
+        """Wait for the next batch; None when stopped."""
+        ...
+
+    async def commit(self, offsets: Sequence[tuple[Partition, int]]) -> None:
+        """Commit frontiers; those of revoked handles are dropped when the command would run.
+
+        Raises:
+            TransientError: ``kafka.commit``, the broker did not take it (all of it counts as not committed).
+        """
+        ...
+
+    def pause(self, partition: Partition) -> None:
+        """Stop fetching one partition; group membership is kept."""
+        ...
+
+    def resume(self, partition: Partition) -> None:
+        """Fetch it again."""
+        ...
+
+    async def lag(self) -> int:
+        """Records of the assigned partitions that are not committed yet.
+
+        Raises:
+            TransientError: ``kafka.lag``, the broker does not answer, or partitions are not assigned yet.
+        """
+        ...
+
+    def stop(self) -> None:
+        """End intake: ``get`` returns None from now on; commits still go through."""
+        ...
+
+    async def close(self) -> None:
+        """Leave the group; to be called after the last commit."""
+        ...

@@ -1,0 +1,1 @@
+"""Everything that `--sandbox` starts: broker, ClaimX simulator, event feed. The pipeline never knows."""

@@ -1,0 +1,1 @@
+"""The pipeline engine: asyncio, bounded, never an adapter."""
