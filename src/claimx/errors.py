@@ -5,7 +5,8 @@ ClaimxError
 ├── ConfigError                        start-up only; exit code 78
 ├── ItemError(code, detail)            one item's fate, never the daemon's
 │   ├── TransientError                 try again: two quick tries, then the delay queue
-│   │   └── ThrottledError(retry_after_s)
+│   │   ├── ThrottledError(retry_after_s)
+│   │   └── DependencyDownError        the circuit's probe failed: wait, at no cost to the item
 │   ├── AuthError                      the dependency refuses our credential
 │   ├── ExpiredUrlError                the URL may be stale: ask the API for a fresh one
 │   ├── NotFoundError                  not there (yet): asked again until visibility_s
@@ -53,6 +54,14 @@ class ThrottledError(TransientError):
     """The dependency asks for patience of ``retry_after_s`` seconds."""
 
     def __init__(self, code: str, detail: str = "", *, retry_after_s: float = 0.0) -> None:
+        super().__init__(code, detail)
+        self.retry_after_s = retry_after_s
+
+
+class DependencyDownError(TransientError):
+    """The probe of an open circuit failed; the next one comes after ``retry_after_s`` seconds."""
+
+    def __init__(self, code: str, detail: str = "", *, retry_after_s: float) -> None:
         super().__init__(code, detail)
         self.retry_after_s = retry_after_s
 

@@ -80,7 +80,7 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Offsets that one partition may run ahead of its frontier."""
     commit_interval_s: Seconds = 1.0
     topics: Topics = field(default_factory=Topics)
-    client: dict[str, str | int | float | bool] = field(default_factory=dict)
+    client: dict[str, str | int | float | bool | Secret] = field(default_factory=dict)
     """Passed to librdkafka; what would break a promise (``enable.auto.commit`` and its like) is refused."""
 
 

@@ -2,15 +2,23 @@
 
 from collections.abc import Sequence
 from hashlib import sha256
+from typing import NamedTuple
 
 import msgspec
 
-from claimx.domain.events import Malformed
+from claimx.domain.events import Event, Malformed
 from claimx.domain.tasks import Origin, Task, encode_task, to_keep
 from claimx.domain.times import Micros, format_time
-from claimx.errors import ItemError
 
 Header = tuple[str, bytes]
+
+
+class Failure(NamedTuple):
+    """Why something was given up."""
+
+    error_class: str
+    code: str
+    detail: str
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
@@ -37,47 +45,59 @@ def letter_id(origin: Origin, child: str) -> str:
 
 def of_record(record: Malformed, origin: Origin, now: Micros) -> DeadLetter:
     """Bury a record that is not an event: key, value and headers as they came, ours added."""
+    id_, failure = letter_id(origin, ""), Failure("PoisonError", record.code, record.detail)
     ours = _headers(
-        id=letter_id(origin, ""),
-        source_topic=origin.topic,
-        source_partition=str(origin.partition),
-        source_offset=str(origin.offset),
+        **_why("ingest", id_, origin, failure, now),
         source_timestamp=format_time(record.timestamp),
-        stage="ingest",
-        error_class="PoisonError",
-        error_code=record.code,
-        detail=record.detail,
         attempts="1",
         first_failure=format_time(now),
-        last_failure=format_time(now),
     )
-    return DeadLetter("ingest", letter_id(origin, ""), record.key, record.value, [*record.headers, *ours])
+    return DeadLetter("ingest", id_, record.key, record.value, [*record.headers, *ours])
 
 
-def of_task(stage: str, task: Task, child: str, error: ItemError, now: Micros) -> DeadLetter:
+def of_event(event: Event, origin: Origin, failure: Failure, now: Micros) -> DeadLetter:
+    """Bury an event whose row the lake can never take: the record's value, ours as headers."""
+    id_ = letter_id(origin, f"row:claimx_events:{event.event_id}")
+    ours = _headers(
+        **_why("ingest", id_, origin, failure, now),
+        attempts="1",
+        first_failure=format_time(now),
+        event_id=event.event_id,
+    )
+    return DeadLetter("ingest", id_, event.project_id.encode(), event.raw_data.encode(errors="replace"), ours)
+
+
+def of_task(stage: str, task: Task, child: str, failure: Failure, now: Micros) -> DeadLetter:
     """Bury a task: as it would have stood on its topic, less the signed query.
 
     Args:
         child: the name of the work or row that failed.
     """
     origin, kept = task.origin, to_keep(task)
+    id_ = letter_id(origin, child)
     ours = _headers(
-        id=letter_id(origin, child),
-        source_topic=origin.topic,
-        source_partition=str(origin.partition),
-        source_offset=str(origin.offset),
-        stage=stage,
+        **_why(stage, id_, origin, failure, now),
         child=child,
-        error_class=type(error).__name__,
-        error_code=error.code,
-        detail=error.detail,
         attempts=str(task.attempt),
         first_failure=format_time(task.first_tried_at),
-        last_failure=format_time(now),
         event_id=task.event_id,
         url_refresh_attempted=str(bool(getattr(kept, "refresh_count", 0))).lower(),
     )
-    return DeadLetter(stage, letter_id(origin, child), task.project_id.encode(), encode_task(kept), ours)
+    return DeadLetter(stage, id_, task.project_id.encode(), encode_task(kept), ours)
+
+
+def _why(stage: str, id_: str, origin: Origin, failure: Failure, now: Micros) -> dict[str, str]:
+    return {
+        "id": id_,
+        "source_topic": origin.topic,
+        "source_partition": str(origin.partition),
+        "source_offset": str(origin.offset),
+        "stage": stage,
+        "error_class": failure.error_class,
+        "error_code": failure.code,
+        "detail": failure.detail,
+        "last_failure": format_time(now),
+    }
 
 
 def _headers(**fields: str) -> list[Header]:

@@ -1,10 +1,18 @@
 """How a receipt may end, and what a failure makes of an item."""
 
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 from claimx.domain.backoff import RetryPolicy
-from claimx.errors import AuthError, ExpiredUrlError, ItemError, NotFoundError, ThrottledError, TransientError
+from claimx.errors import (
+    AuthError,
+    DependencyDownError,
+    ExpiredUrlError,
+    ItemError,
+    NotFoundError,
+    ThrottledError,
+    TransientError,
+)
 
 
 class Outcome(IntEnum):
@@ -22,13 +30,24 @@ class Outcome(IntEnum):
         return self.name.lower()
 
 
+class Wait(Enum):
+    """Why an item waits, and so what the pass costs it."""
+
+    ATTEMPT = "attempt"
+    """It failed: the pass counts."""
+    NOT_VISIBLE = "not_visible"
+    """The API does not show it yet: counted apart."""
+    OUTAGE = "outage"
+    """It was the probe of an open circuit: nothing counts, but it ages, so that what never succeeds ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryLater:
-    """Park the item for ``delay_s`` seconds; ``counted`` says whether this pass was an attempt."""
+    """Park the item for ``delay_s`` seconds."""
 
     code: str
     delay_s: float
-    counted: bool
+    wait: Wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +86,20 @@ def judge(error: ItemError, tries: Tries, policy: RetryPolicy, unit: float) -> V
         unit: random draw in [0, 1) for the jitter.
     """
     if isinstance(error, NotFoundError):
-        delay = policy.visibility_delay(tries.asked)
-        if tries.age_s < policy.visibility_s:
-            return RetryLater(error.code, delay, counted=False)
-        return BuryIt(error.code, error.detail)
+        return _not_visible(error, tries, policy)
     if not isinstance(error, TransientError | AuthError | ExpiredUrlError):
         return BuryIt(error.code, error.detail)
     if tries.attempt > len(policy.delays_s) or tries.age_s >= policy.max_age_s:
         return BuryIt(f"{error.code}.exhausted", error.detail)
+    if isinstance(error, DependencyDownError):
+        return RetryLater(error.code, error.retry_after_s, Wait.OUTAGE)
     delay = policy.delay(tries.attempt, unit)
     if isinstance(error, ThrottledError):
         delay = max(delay, error.retry_after_s)
-    return RetryLater(error.code, delay, counted=True)
+    return RetryLater(error.code, delay, Wait.ATTEMPT)
+
+
+def _not_visible(error: NotFoundError, tries: Tries, policy: RetryPolicy) -> Verdict:
+    if tries.age_s >= policy.visibility_s:
+        return BuryIt(error.code, error.detail)
+    return RetryLater(error.code, policy.visibility_delay(tries.asked), Wait.NOT_VISIBLE)

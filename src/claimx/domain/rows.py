@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 Value = str | int | float | bool | None
-"""A cell. Timestamps are microseconds UTC, dates are not stored in rows: they follow from timestamps."""
+"""A cell. Timestamps are microseconds UTC; so are dates, of which the table keeps the UTC day."""
 
 
 class Type(StrEnum):
@@ -22,7 +22,22 @@ class Type(StrEnum):
 
 
 class Policy(StrEnum):
-    """What becomes of a column when a row of the same key is there already."""
+    """What becomes of a column when a row of the same key is there already.
+
+    ``t`` is the row in the table, ``s`` the row that comes, ``v`` the column, ``c`` its clock; a column that a row does
+    not carry is null. Each policy is one SQL expression, and ``merge_values`` is its twin:
+
+    * KEY: ``t.v``; equal by definition.
+    * SET_ONCE, FILL_NULL: ``coalesce(t.v, s.v)``. SET_ONCE is for values that we write, FILL_NULL for columns that
+      others fill.
+    * NEWEST: ``CASE WHEN s.c IS NOT NULL AND (t.c IS NULL OR s.c > t.c) THEN s.v ELSE t.v END``: a null of a newer
+      source overwrites, an equal clock changes nothing.
+    * NEWEST_NON_NULL: ``CASE WHEN s.v IS NOT NULL AND (t.v IS NULL OR <s.c is newer, as in NEWEST>) THEN s.v
+      ELSE t.v END``. A row carries the clock only beside a value that is not null, else the order of arrival would
+      matter.
+    * MIN, MAX: the lesser, the greater of the two that are not null; texts compare by code point.
+    * STICKY_TRUE: ``CASE WHEN t.v OR s.v THEN true ELSE coalesce(t.v, s.v) END``: true beats false beats null.
+    """
 
     KEY = "key"
     SET_ONCE = "set_once"
@@ -38,8 +53,10 @@ class Column(NamedTuple):
     """One column.
 
     Args:
-        clock: for NEWEST and NEWEST_NON_NULL the timestamp column that guards it: a row whose clock is null or older
-            leaves it untouched. A row that carries a clock speaks for every NEWEST column of that clock.
+        clock: for NEWEST and NEWEST_NON_NULL the column of this table that guards it: a row whose clock is null or not
+            newer leaves it untouched, and a row that carries a clock speaks for every NEWEST column of that clock. A
+            clock is a TIMESTAMP, or a STRING that sorts; its own policy is MAX. ``t.c`` is the clock as it was before
+            the merge.
     """
 
     name: str
@@ -63,7 +80,7 @@ class Table(NamedTuple):
 
     @property
     def key(self) -> tuple[str, ...]:
-        """The merge key."""
+        """The merge key; empty for a table that is only appended to."""
         return tuple(column.name for column in self.columns if column.policy is Policy.KEY)
 
 
@@ -80,7 +97,12 @@ def key_of(table: Table, row: Row) -> tuple[Value, ...]:
 
 
 def collapse(table: Table, rows: Iterable[Row]) -> list[Row]:
-    """Fold rows of equal key into one, in the order given, by the policies of the columns."""
+    """Fold rows of equal key into one by the policies of the columns; of equal clocks the first row wins.
+
+    Rows of a table without a key are only appended: all of them stay.
+    """
+    if not table.key:
+        return list(rows)
     folded: dict[tuple[Value, ...], Mapping[str, Value]] = {}
     for row in rows:
         key = key_of(table, row)
@@ -123,4 +145,4 @@ def _extreme(policy: Policy, mine: Value, theirs: Value) -> Value:
 
 def _is_newer(clock: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> bool:
     mine, theirs = old.get(clock), new.get(clock)
-    return theirs is not None and (mine is None or theirs >= mine)  # type: ignore[operator]
+    return theirs is not None and (mine is None or theirs > mine)  # type: ignore[operator]

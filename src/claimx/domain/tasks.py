@@ -1,11 +1,12 @@
 """The work that stages hand on: what a pending topic, a delay row and a dead letter carry, as versioned JSON."""
 
 from typing import NamedTuple
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 
 from claimx.domain.events import Event
+from claimx.domain.outcomes import RetryLater, Wait
+from claimx.domain.policyholders import EVENT_TYPES, Policyholder, policyholder_in
 from claimx.domain.times import Micros
 from claimx.errors import PoisonError
 
@@ -39,6 +40,7 @@ class EnrichmentTask(msgspec.Struct, frozen=True, tag="enrichment", tag_field="k
     task_assignment_id: str | None = None
     video_collaboration_id: str | None = None
     master_file_name: str | None = None
+    policyholder: Policyholder | None = None
     attempt: int = 1
     asked: int = 0
     v: int = VERSION
@@ -50,9 +52,10 @@ class EnrichmentTask(msgspec.Struct, frozen=True, tag="enrichment", tag_field="k
 
 
 class DownloadTask(msgspec.Struct, frozen=True, tag="download", tag_field="kind"):
-    """Fetch one media file. ``url`` may have lost its query (delay rows, dead letters): then it is asked for again.
+    """Fetch one media file.
 
     Args:
+        is_url_cut: the URL has lost its query (delay rows, dead letters): it must be asked for again.
         refresh_count: times the URL was asked for again.
     """
 
@@ -65,6 +68,7 @@ class DownloadTask(msgspec.Struct, frozen=True, tag="download", tag_field="kind"
     first_tried_at: Micros
     file_name: str | None = None
     file_type: str | None = None
+    is_url_cut: bool = False
     refresh_count: int = 0
     attempt: int = 1
     asked: int = 0
@@ -148,6 +152,7 @@ def enrichment_task(event: Event, origin: Origin, now: Micros) -> EnrichmentTask
         task_assignment_id=event.task_assignment_id,
         video_collaboration_id=event.video_collaboration_id,
         master_file_name=event.master_file_name,
+        policyholder=policyholder_in(event.raw_data) if event.event_type in EVENT_TYPES else None,
     )
 
 
@@ -172,9 +177,11 @@ def decode_task(value: bytes) -> Task:
 
 
 def without_query(url: str) -> str:
-    """Cut query and fragment off a URL: the only form in which one is kept."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    """Cut query, fragment and user off a URL, be it ever so malformed: the only form in which one is kept."""
+    head = url.partition("?")[0].partition("#")[0]
+    scheme, slashes, rest = head.partition("//")
+    host, slash, path = rest.partition("/")
+    return scheme + slashes + host.rpartition("@")[2] + slash + path
 
 
 def to_keep(task: Task) -> Task:
@@ -185,5 +192,23 @@ def to_keep(task: Task) -> Task:
     if isinstance(task, CachedFile):
         task = msgspec.structs.replace(task.download, attempt=task.attempt)
     if isinstance(task, DownloadTask):
-        return msgspec.structs.replace(task, url=without_query(task.url))
+        return msgspec.structs.replace(task, url=without_query(task.url), is_url_cut=True)
     return task
+
+
+def retried(task: Task, verdict: RetryLater) -> Task:
+    """Count what the failed pass costs the task."""
+    match verdict.wait:
+        case Wait.ATTEMPT:
+            return msgspec.structs.replace(task, attempt=task.attempt + 1)
+        case Wait.NOT_VISIBLE if not isinstance(task, CachedFile):
+            return msgspec.structs.replace(task, asked=task.asked + 1)
+        case _:
+            return task
+
+
+def aged_less(task: Task, waited: Micros) -> Task:
+    """Let the age of a task stand still for the time that a circuit made it wait."""
+    if isinstance(task, CachedFile):
+        return msgspec.structs.replace(task, download=aged_less(task.download, waited))
+    return msgspec.structs.replace(task, first_tried_at=task.first_tried_at + waited)

@@ -7,8 +7,10 @@ Micros = int
 
 SECOND: Micros = 1_000_000
 DAY: Micros = 86_400 * SECOND
+YEAR_1: Micros = -62_135_596_800 * SECOND
+END_OF_TIME: Micros = 253_402_300_800 * SECOND
+"""Year 10000: no table can hold it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ONE = timedelta(microseconds=1)
 
 
 def parse_time(text: object) -> Micros | None:
@@ -24,7 +26,8 @@ def parse_time(text: object) -> Micros | None:
         return None
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
-    return (when - _EPOCH) // _ONE
+    since = when - _EPOCH
+    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
 
 
 def format_time(when: Micros) -> str:

@@ -1,6 +1,6 @@
 """Media files: where they come from, where they wait, where they go."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +17,7 @@ class RemoteFile(Protocol):
     length: int | None
     content_type: str | None
 
-    def chunks(self) -> AsyncIterator[bytes]:
+    def chunks(self) -> AsyncGenerator[bytes, None]:
         """Read the body once, in pieces.
 
         Raises:

@@ -1,0 +1,50 @@
+"""What every Kafka client of ours is configured with."""
+
+import time
+from collections.abc import Callable
+
+from confluent_kafka import KafkaError
+
+from claimx.config.tree import Kafka as KafkaSettings
+from claimx.telemetry.log import Log
+
+Config = dict[str, str | int | float | bool | Callable[..., object]]
+
+_QUIET_S = 10.0
+"""During an outage librdkafka reports the same error about 20 times a second; one line in this time is told."""
+
+
+def client_config(settings: KafkaSettings, client_id: str, log: Log) -> Config:
+    """Connection, security and logging. ``settings.client`` comes first: what we promise on top wins.
+
+    Args:
+        client_id: tells the broker's operator who we are.
+    """
+    config: Config = {
+        **settings.client,
+        "bootstrap.servers": settings.bootstrap_servers,
+        "client.id": client_id,
+        "security.protocol": settings.security_protocol,
+        "enable.metrics.push": False,
+        "log_level": 3,
+        "error_cb": _Quiet(log).failed,
+    }
+    if settings.sasl_mechanism:
+        config["sasl.mechanism"] = settings.sasl_mechanism
+    if settings.sasl_username:
+        config["sasl.username"] = settings.sasl_username
+    if settings.sasl_password is not None:
+        config["sasl.password"] = settings.sasl_password.reveal()
+    return config
+
+
+class _Quiet:
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._told: dict[str, float] = {}
+
+    def failed(self, error: KafkaError) -> None:
+        now = time.perf_counter()
+        if now - self._told.get(error.name(), -_QUIET_S) >= _QUIET_S:
+            self._told[error.name()] = now
+            self._log.warning("kafka.failed", code=error.name(), detail=error.str())

@@ -1,0 +1,93 @@
+"""From librdkafka's messages to batches of decoded items, one for each partition."""
+
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import KafkaError, Message
+
+from claimx.domain.events import RECORD_OVERHEAD_BYTES, Item, Malformed, Tombstone, decode
+from claimx.domain.receipts import Partition
+from claimx.domain.times import Micros
+from claimx.errors import EngineError, OffsetOutOfRangeError, PoisonError
+from claimx.ports.source import RecordBatch
+
+_NO_TIMESTAMP = -1
+
+
+class _Pile:
+    __slots__ = ("items", "position", "size")
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.position = 0
+        self.size = 0
+
+
+def sort_out(messages: Iterable[Message], handles: Mapping[int, Partition], now: Micros) -> list[RecordBatch]:
+    """Decode what came and sort it by partition; an end-of-partition mark moves the position past trailing markers.
+
+    Args:
+        handles: the partitions that are assigned; records of others are left to their new owner.
+        now: stands in where a record has no timestamp.
+
+    Raises:
+        OffsetOutOfRangeError: a committed offset has left the log.
+        EngineError: an error from which the consumer does not recover.
+    """
+    piles: dict[int, _Pile] = {}
+    for message in messages:
+        number = message.partition()
+        error = message.error()
+        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # the library's name
+            refuse(error, message)
+            continue
+        pile = piles.get(number)
+        if pile is None:
+            pile = piles[number] = _Pile()
+        offset = message.offset()
+        if error is not None:
+            pile.position = max(pile.position, offset)
+            continue
+        item = _item(message, offset, now)
+        pile.items.append(item)
+        pile.size += item.size_bytes
+        pile.position = offset + 1
+    return [
+        RecordBatch(handles[number], pile.items, pile.position, pile.size)
+        for number, pile in piles.items()
+        if number in handles
+    ]
+
+
+def refuse(error: KafkaError, message: Message) -> None:
+    """Raise what the consumer cannot recover from; whatever librdkafka retries by itself is told by its error callback.
+
+    Raises:
+        OffsetOutOfRangeError: a committed offset has left the log.
+        EngineError: a fatal error, or rights that are missing.
+    """
+    where = f"{message.topic()}[{message.partition()}]"
+    if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001  # the library's name
+        raise OffsetOutOfRangeError(
+            f"{where}: the committed offset is out of range: records were deleted before they were read."
+            " Look at what is missing, then set the group's offset."
+        )
+    if error.fatal() or error.code() in {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+    }:
+        raise EngineError(f"{where}: {error.name()}: {error.str()}")
+
+
+def _item(message: Message, offset: int, now: Micros) -> Item:
+    value = message.value()
+    _, millis = message.timestamp()
+    timestamp = now if millis == _NO_TIMESTAMP else millis * 1000
+    if value is None:
+        return Tombstone(offset, RECORD_OVERHEAD_BYTES)
+    headers = message.headers()
+    try:
+        return decode(value, offset, timestamp, headers)
+    except PoisonError as error:
+        kept = [(name, content or b"") for name, content in headers or ()]
+        size = len(value) + RECORD_OVERHEAD_BYTES
+        return Malformed(error.code, error.detail, message.key(), value, kept, timestamp, offset, size)

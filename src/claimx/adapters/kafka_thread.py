@@ -1,0 +1,344 @@
+"""The thread that owns a Consumer: it consumes, decodes, and runs the commands that the event loop sends.
+
+confluent-kafka 2.16 serialises every method of a Consumer behind a gate that is not fair: ``commit`` from another
+thread starves while one loops over ``consume`` (measured, docs/decisions/0009). So nothing else touches the Consumer.
+"""
+
+import asyncio
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from time import perf_counter
+from typing import TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from claimx.adapters.clock import WallClock
+from claimx.adapters.kafka_client import Config
+from claimx.adapters.kafka_records import sort_out
+from claimx.domain.receipts import Partition
+from claimx.errors import EngineError, TransientError
+from claimx.ports.source import Assignments, RecordBatch
+from claimx.telemetry.log import Log
+
+T = TypeVar("T")
+
+_BATCH = 500
+_WAIT_S = 0.05
+_PAUSE_AFTER_S = 5.0
+"""A pause throws the prefetch away, so a short stall is waited out without one."""
+_BROKER_S = 10.0
+_LOOP_S = 10.0
+_START_TRIES = 6
+
+Deliver = Callable[[RecordBatch | EngineError], None]
+Command = Callable[[Consumer], object]
+
+
+class ConsumerThread:
+    """Runs from ``start`` until ``close`` is done.
+
+    Args:
+        deliver: called on the loop with each batch, in order, or with the error that ended the thread.
+    """
+
+    def __init__(
+        self, config: Config, topic: str, assignments: Assignments, deliver: Deliver, log: Log
+    ) -> None:
+        self._log = log
+        self._topic = topic
+        self._config = {**config, "on_commit": self._on_commit}
+        self._assignments = assignments
+        self._deliver = deliver
+        self._loop = asyncio.get_running_loop()
+        self._clock = WallClock()
+        self._commands: queue.SimpleQueue[tuple[Command, Future[object]]] = queue.SimpleQueue()
+        self._taken = 0  # written by the loop alone
+        self._told = 0  # written by the thread alone
+        self._ended = asyncio.Event()
+        self._handles: dict[int, Partition] = {}
+        self._slow: set[int] = set()
+        self._commits: deque[Future[None]] = deque()
+        self._blocked_at: float | None = None
+        self._is_paused = False
+        self._is_stopped = False
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._work, name=f"kafka-{topic}", daemon=True)
+
+    # ---- called on the event loop ----
+
+    def start(self) -> None:
+        """Subscribe and begin."""
+        self._thread.start()
+
+    def taken(self) -> None:
+        """A delivered batch was taken: the next records are consumed once all are."""
+        self._taken += 1
+
+    def stop(self) -> None:
+        """Consume nothing more; membership is kept and commands are still run."""
+        self._is_stopped = True
+
+    async def run(self, command: Callable[[Consumer], T]) -> T:
+        """Run a command on the thread.
+
+        Raises:
+            TransientError: ``kafka.*``, the broker did not do it, or the thread has ended.
+        """
+        if not self._thread.is_alive():
+            raise TransientError("kafka.closed", "the consumer is not running")
+        future: Future[T] = Future()
+        self._commands.put((command, future))  # type: ignore[arg-type]
+        return await asyncio.wrap_future(future)
+
+    async def commit(self, offsets: Sequence[tuple[Partition, int]]) -> None:
+        """Commit; what belongs to a revoked handle when the command runs is dropped.
+
+        Raises:
+            TransientError: ``kafka.commit``.
+        """
+        done: Future[None] = Future()
+        await self.run(lambda consumer: self._commit(consumer, offsets, done))
+        await asyncio.wrap_future(done)
+
+    def set_slow(self, partition: Partition, *, is_slow: bool) -> None:
+        """Stop fetching one partition, or fetch it again; dropped if the handle is revoked when it runs."""
+        if self._thread.is_alive():
+            self._commands.put((lambda consumer: self._set_slow(consumer, partition, is_slow=is_slow), Future()))
+
+    async def lag(self) -> int:
+        """Records of the assigned partitions that are not committed yet.
+
+        Raises:
+            TransientError: ``kafka.lag``.
+        """
+        return await self.run(self._lag)
+
+    async def close(self) -> None:
+        """Leave the group and end the thread; a frozen broker can make this last: the caller sets a deadline."""
+        self._is_closing = True
+        await self._ended.wait()
+
+    # ---- on the thread ----
+
+    def _work(self) -> None:
+        try:
+            consumer = Consumer(self._config)
+            consumer.subscribe(
+                [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+            try:
+                while not self._is_closing:
+                    self._turn(consumer)
+            finally:
+                consumer.close()
+        except EngineError as error:
+            self._tell(error)
+        except KafkaException as error:
+            self._tell(EngineError(f"{self._topic}: {error.args[0].name()}: {error.args[0].str()}"))
+        finally:
+            self._refuse_rest()
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._ended.set)
+
+    def _turn(self, consumer: Consumer) -> None:
+        self._run_commands(consumer)
+        if self._may_take(consumer):
+            messages = consumer.consume(1, _WAIT_S)
+            if messages:
+                messages += consumer.consume(_BATCH - 1, 0)
+            for batch in sort_out(messages, self._handles, self._clock.now()):
+                if batch.items:
+                    self._told += 1
+                self._tell(batch)
+
+    def _may_take(self, consumer: Consumer) -> bool:
+        """Consume when all was taken; else wait, and after a while poll with everything paused."""
+        if self._told == self._taken and not self._is_stopped:
+            self._blocked_at = None
+            self._pause(consumer, is_paused=False)
+            return True
+        now = perf_counter()
+        self._blocked_at = now if self._blocked_at is None else self._blocked_at
+        if not self._is_stopped and now - self._blocked_at < _PAUSE_AFTER_S:
+            self._wait_for_command(consumer)
+            return False
+        self._pause(consumer, is_paused=True)
+        return True
+
+    def _wait_for_command(self, consumer: Consumer) -> None:
+        try:
+            command, future = self._commands.get(timeout=_WAIT_S / 10)
+        except queue.Empty:
+            return
+        self._obey(consumer, command, future)
+
+    def _run_commands(self, consumer: Consumer) -> None:
+        while not self._commands.empty():
+            self._obey(consumer, *self._commands.get())
+
+    @staticmethod
+    def _obey(consumer: Consumer, command: Command, future: Future[object]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        try:
+            future.set_result(command(consumer))
+        except KafkaException as error:
+            future.set_exception(TransientError(f"kafka.{error.args[0].name().lower()}", error.args[0].str()))
+        except TransientError as error:
+            future.set_exception(error)
+
+    def _refuse_rest(self) -> None:
+        gone = TransientError("kafka.closed", "the consumer has ended")
+        while not self._commands.empty():
+            _, future = self._commands.get()
+            if future.set_running_or_notify_cancel():
+                future.set_exception(gone)
+        while self._commits:
+            _settle(self._commits.popleft(), gone)
+
+    def _pause(self, consumer: Consumer, *, is_paused: bool) -> None:
+        if is_paused == self._is_paused:
+            return
+        self._is_paused = is_paused
+        if is_paused:
+            consumer.pause([TopicPartition(self._topic, number) for number in self._handles])
+        else:
+            fast = [TopicPartition(self._topic, n) for n in self._handles if n not in self._slow]
+            consumer.resume(fast)
+
+    def _set_slow(self, consumer: Consumer, partition: Partition, *, is_slow: bool) -> None:
+        number = partition.number
+        if self._handles.get(number) is not partition:
+            return
+        where = [TopicPartition(self._topic, number)]
+        if is_slow:
+            self._slow.add(number)
+            consumer.pause(where)
+        else:
+            self._slow.discard(number)
+            if not self._is_paused:
+                consumer.resume(where)
+
+    def _commit(
+        self, consumer: Consumer, offsets: Sequence[tuple[Partition, int]], done: Future[None]
+    ) -> None:
+        wanted = [TopicPartition(p.topic, p.number, offset) for p, offset in offsets if not p.revoked]
+        if not wanted:
+            done.set_result(None)
+            return
+        self._commits.append(done)
+        try:
+            consumer.commit(offsets=wanted, asynchronous=True)
+        except KafkaException:
+            self._commits.remove(done)
+            raise
+
+    def _on_commit(self, error: KafkaError | None, partitions: Sequence[TopicPartition]) -> None:
+        """Answers come in the order of the commits; those that librdkafka makes itself do not exist (no auto commit)."""
+        if not self._commits:
+            return
+        failed = error or next((p.error for p in partitions if p.error is not None), None)
+        _settle(
+            self._commits.popleft(),
+            failed and TransientError("kafka.commit", f"{failed.name()}: {failed.str()}"),
+        )
+
+    def _lag(self, consumer: Consumer) -> int:
+        if not self._handles:
+            raise TransientError("kafka.lag", "no partition is assigned")
+        lag = 0
+        for number, partition in self._handles.items():
+            where = TopicPartition(self._topic, number)
+            _, high = consumer.get_watermark_offsets(where, timeout=_BROKER_S)
+            lag += max(0, high - partition.committed)
+        return lag
+
+    # ---- rebalance, inside consume() on the thread ----
+
+    def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        for where in self._starts(consumer, partitions):
+            self._slow.discard(where.partition)
+            self._handles[where.partition] = self._ask_loop(
+                lambda where=where: self._assignments.assigned(where.topic, where.partition, where.offset)
+            )
+            consumer.incremental_assign([where])
+        if self._is_paused:
+            consumer.pause(list(partitions))
+
+    def _on_revoke(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        """Fence on the loop, then commit the frontiers while the broker still waits for us."""
+        try:
+            frontiers = [
+                TopicPartition(self._topic, where.partition, frontier)
+                for where in partitions
+                if (frontier := self._fence(where.partition)) is not None
+            ]
+            if frontiers:
+                consumer.commit(offsets=frontiers, asynchronous=False)
+        except (KafkaException, EngineError) as error:
+            # The next owner starts a little earlier; every write is idempotent.
+            self._log.warning("offsets.failed", error=str(error), partitions=len(partitions))
+        consumer.incremental_unassign(list(partitions))
+
+    def _on_lost(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+        """Another process may own them already: fence, commit nothing."""
+        for where in partitions:
+            self._fence(where.partition)
+        consumer.incremental_unassign(list(partitions))
+
+    def _fence(self, number: int) -> int | None:
+        """Fence a partition; its frontier if that is worth a commit."""
+        partition = self._handles.pop(number, None)
+        self._slow.discard(number)
+        if partition is None:
+            return None
+        frontier = self._ask_loop(lambda: self._assignments.revoked(partition))
+        return frontier if frontier > partition.committed else None
+
+    def _starts(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
+        """What Kafka has committed, and nothing else; where there is nothing, the earliest record.
+
+        Raises:
+            EngineError: the broker does not tell.
+        """
+        for _ in range(_START_TRIES):
+            with suppress(KafkaException):
+                return [
+                    where if where.offset >= 0 else _earliest(consumer, where)
+                    for where in consumer.committed(list(partitions), timeout=_BROKER_S)
+                ]
+        raise EngineError(f"{self._topic}: the broker does not tell the committed offsets")
+
+    def _ask_loop(self, question: Callable[[], T]) -> T:
+        """Run a function on the event loop and wait for its answer.
+
+        Raises:
+            EngineError: the loop is blocked or gone.
+        """
+        answer: Future[T] = Future()
+        try:
+            self._loop.call_soon_threadsafe(lambda: answer.set_result(question()))
+            return answer.result(timeout=_LOOP_S)
+        except (TimeoutError, RuntimeError) as error:
+            raise EngineError(f"{self._topic}: the event loop does not answer a rebalance") from error
+
+    def _tell(self, item: RecordBatch | EngineError) -> None:
+        self._loop.call_soon_threadsafe(self._deliver, item)
+
+
+def _earliest(consumer: Consumer, where: TopicPartition) -> TopicPartition:
+    low, _ = consumer.get_watermark_offsets(where, timeout=_BROKER_S)
+    return TopicPartition(where.topic, where.partition, low)
+
+
+def _settle(future: Future[None], error: TransientError | None) -> None:
+    if future.cancelled():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)

@@ -1,0 +1,119 @@
+"""``claimx config``: write, check and show the configuration."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from claimx.cli.failures import FOUND_SOMETHING, CommandFailedError
+from claimx.cli.options import ConfigOption, Output, OutputOption, SetOption, SettingsSource, help_alone
+
+INIT_HELP = """\b
+Write a claimx.toml with every key, its default and its meaning.
+
+\b
+  claimx config init
+      writes ./claimx.toml
+  claimx config init -
+      prints it
+"""
+CHECK_HELP = """\b
+Read and check the configuration: every problem at once, each with its place. Uses no network.
+
+\b
+  claimx config check
+  claimx config check -c prod.toml --strict
+      a warning (a secret in clear) counts as well
+  claimx config check --set download.workers=64 -o json
+
+Exit codes: 0 good, 78 problems, 3 warnings with --strict.
+"""
+SHOW_HELP = """\b
+Print every effective value and where it comes from. Secrets are masked.
+
+\b
+  claimx config show
+  claimx config show -o json | jq '.settings[] | select(.origin != "default")'
+"""
+SCHEMA_HELP = """\b
+Print the JSON schema of claimx.toml, for editors.
+
+\b
+  claimx config schema > claimx.schema.json
+      then put "#:schema ./claimx.schema.json" on the first line of claimx.toml
+"""
+
+configs = typer.Typer(invoke_without_command=True)
+
+
+@configs.callback()
+def group(context: typer.Context) -> None:
+    """Write, check and show the configuration."""
+    help_alone(context)
+
+
+@configs.command(help=INIT_HELP)
+def init(
+    path: Annotated[Path, typer.Argument(help="The file to write; - prints it.")] = Path("claimx.toml"),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+) -> int:
+    """Write the commented claimx.toml."""
+    from claimx.config.master import init_text
+
+    if path == Path("-"):
+        typer.echo(init_text(), nl=False)
+        return 0
+    try:
+        with path.open("w" if force else "x", encoding="utf-8") as file:
+            file.write(init_text())
+    except FileExistsError as exc:
+        raise CommandFailedError(f"{path} exists", "--force overwrites it, - prints the text") from exc
+    except OSError as exc:
+        raise CommandFailedError(f"{path}: {exc.strerror}") from exc
+    typer.echo(f"wrote {path}; next: set api.token and [lake], then claimx config check", err=True)
+    return 0
+
+
+@configs.command(help=CHECK_HELP, short_help="Check the configuration: every problem at once.")
+def check(
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 3 if there are warnings.")] = False,
+    output: OutputOption = Output.TEXT,
+) -> int:
+    """Check the configuration."""
+    source = SettingsSource(config, set_)
+    warnings = source().warnings
+    name = "no file" if source.path is None else str(source.path)
+    if output is Output.JSON:
+        typer.echo(json.dumps({"schema": "claimx.config.check/1", "file": name, "warnings": warnings}))
+    else:
+        for warning in warnings:
+            typer.echo(f"warning: {warning}", err=True)
+        typer.echo(f"{name}: good")
+    return FOUND_SOMETHING if warnings and strict else 0
+
+
+@configs.command(help=SHOW_HELP)
+def show(config: ConfigOption = None, set_: SetOption = None, output: OutputOption = Output.TEXT) -> int:
+    """Print every effective value and where it comes from."""
+    from claimx.config import show as shown
+
+    lines = list(shown.show(SettingsSource(config, set_)()))
+    if output is Output.JSON:
+        settings = [{"key": line.key, "value": line.value, "origin": line.origin} for line in lines]
+        typer.echo(json.dumps({"schema": "claimx.config.show/1", "settings": settings}))
+    else:
+        for line in lines:
+            typer.echo(f"{line.key} = {line.value}  # {line.origin}")
+    return 0
+
+
+@configs.command(help=SCHEMA_HELP)
+def schema() -> int:
+    """Print the JSON schema."""
+    from claimx.config.schema import schema as made
+
+    typer.echo(json.dumps(made(), indent=2))
+    return 0

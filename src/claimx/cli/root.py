@@ -1,0 +1,65 @@
+"""The tree of commands."""
+
+from typing import Annotated
+
+import typer
+from typer._completion_classes import completion_init
+from typer.main import get_command
+
+from claimx import __version__
+from claimx.cli.about import COMPLETION_HELP, VERSION_HELP, completion, version
+from claimx.cli.configs import configs
+from claimx.cli.options import help_alone
+from claimx.cli.run import RUN_HELP, SANDBOX_HELP, bench, run, sandbox
+
+ROOT_HELP = """\b
+ClaimX events from Kafka into a Delta lakehouse, with nothing lost and nothing twice.
+
+\b
+  claimx run --sandbox --events 500 --exit-when-idle     try it, nothing else is needed
+  claimx config init; claimx config check                set it up
+  claimx run                                             run it
+
+stdout is data, stderr is everything else. Every command has examples: claimx COMMAND --help.
+"""
+
+# rich help costs 150 ms of every start, and its tracebacks print local variables
+_root = typer.Typer(
+    help=ROOT_HELP,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_root.command(help=RUN_HELP)(run)
+_root.command(help=SANDBOX_HELP, short_help="Start what run --sandbox starts, without a pipeline.")(sandbox)
+_root.add_typer(bench, name="bench")
+_root.add_typer(configs, name="config")
+_root.command(help=COMPLETION_HELP)(completion)
+_root.command(help=VERSION_HELP, short_help="Print the version.")(version)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"claimx {__version__}")
+        raise typer.Exit
+
+
+@_root.callback()
+def _options(
+    context: typer.Context,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+    _debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks; works anywhere in the line.")
+    ] = False,
+) -> None:
+    help_alone(context)
+
+
+# registers the shells; typer does so itself only with its own --install-completion
+completion_init()
+command = get_command(_root)

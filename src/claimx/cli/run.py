@@ -1,0 +1,179 @@
+"""``claimx run``, ``claimx sandbox`` and ``claimx bench``: what keeps going until it is done or told to stop."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from claimx.cli.failures import UsageError
+from claimx.cli.options import (
+    BrokerOption,
+    ConfigOption,
+    EventsOption,
+    FaultsOption,
+    Output,
+    OutputOption,
+    SeedOption,
+    SetOption,
+    SettingsSource,
+    help_alone,
+)
+from claimx.config.options import BenchOptions, RunOptions, SandboxOptions
+
+FLOW = ("ingest", "enrich", "download", "upload")
+STAGES = (*FLOW, "results")
+
+RUN_HELP = """\b
+Run the pipeline: events from Kafka into tables and files.
+
+\b
+  claimx run -c claimx.toml
+      run until SIGTERM, then drain: stop intake, finish, commit, exit 0
+  claimx run --sandbox --events 500 --exit-when-idle
+      try it with nothing installed: an embedded broker, a simulated ClaimX API
+  claimx run --sandbox --faults --seed 7 --summary-json summary.json
+      the same with a failing API; what happened goes to a file
+
+Logs are on stderr, the summary on stdout. The first SIGINT or SIGTERM drains, the second one ends at once.
+
+\b
+Exit codes: 0 done, 1 failed, 2 wrong usage, 75 work left at the drain deadline,
+78 configuration error, 130 interrupted twice.
+"""
+SANDBOX_HELP = """\b
+Start the embedded broker, the simulated ClaimX API and the event feed, without a pipeline.
+
+\b
+  claimx sandbox --events 2000
+      prints the addresses and keeps running until SIGINT
+  claimx sandbox --broker 127.0.0.1:9092 --dir ./trial
+      feeds a broker of your own; tables and files would go below ./trial
+"""
+BENCH_HELP = """\b
+Measure the ingest path: Kafka to claimx_events, no API.
+
+\b
+  claimx bench ingest
+      200,000 events through the embedded broker
+  claimx bench ingest --events 1000000 --broker 127.0.0.1:9092 -o json
+      against Apache Kafka, for a program to read
+"""
+
+bench = typer.Typer(invoke_without_command=True)
+
+
+def check_stages(text: str) -> None:
+    """Check ``--stages``.
+
+    Raises:
+        UsageError: an unknown stage, or a choice that this version does not run.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if names == ["all"]:
+        return
+    for name in names:
+        if name not in STAGES:
+            near = difflib.get_close_matches(name, (*STAGES, "all"), n=1)
+            hint = f"did you mean {near[0]}?" if near else "known: all, " + ", ".join(STAGES)
+            raise UsageError(f"--stages: no stage {name}", hint)
+    if sorted(names) != sorted(FLOW):
+        raise UsageError(
+            f"--stages {text}: this version runs {', '.join(FLOW)} together in one process",
+            "use --stages all",
+        )
+
+
+def run(
+    stages: Annotated[
+        str, typer.Option("--stages", metavar="LIST", help="all, or a comma list of stages.")
+    ] = "all",
+    config: ConfigOption = None,
+    set_: SetOption = None,
+    sandbox: Annotated[
+        bool,
+        typer.Option(
+            "--sandbox", help="With an embedded broker and a simulated API; reads a file only with -c."
+        ),
+    ] = False,
+    events: EventsOption = None,
+    seed: SeedOption = None,
+    faults: FaultsOption = False,
+    exit_when_idle: Annotated[
+        bool, typer.Option("--exit-when-idle", help="Drain and exit once nothing is left to do.")
+    ] = False,
+    summary_json: Annotated[
+        Path | None, typer.Option("--summary-json", metavar="PATH", help="Write the summary here as JSON.")
+    ] = None,
+) -> int:
+    """Run the pipeline."""
+    check_stages(stages)
+    if not sandbox and (events is not None or seed is not None or faults):
+        raise UsageError("--events, --seed and --faults shape the sandbox's feed", "add --sandbox")
+    options = RunOptions(
+        sandbox=_sandbox_options(events, seed, faults=faults) if sandbox else None,
+        exit_when_idle=exit_when_idle,
+        summary_json=summary_json,
+    )
+    from claimx import app
+
+    return app.run(SettingsSource(config, set_, search=not sandbox), options)
+
+
+def sandbox(
+    events: EventsOption = None,
+    seed: SeedOption = None,
+    faults: FaultsOption = False,
+    broker: BrokerOption = None,
+    directory: Annotated[
+        Path | None,
+        typer.Option("--dir", metavar="DIR", help="Keep everything here, not in a temporary directory."),
+    ] = None,
+) -> int:
+    """Start what ``run --sandbox`` starts, without a pipeline."""
+    from claimx import app
+
+    return app.sandbox(_sandbox_options(events, seed, faults=faults, broker=broker, directory=directory))
+
+
+@bench.command(help=BENCH_HELP)
+def ingest(
+    events: EventsOption = None,
+    broker: BrokerOption = None,
+    output: OutputOption = Output.TEXT,
+) -> int:
+    """Measure the ingest path."""
+    from claimx import app
+
+    defaults = BenchOptions()
+    return app.bench_ingest(
+        BenchOptions(
+            events=events or defaults.events,
+            broker=broker,
+            output="json" if output is Output.JSON else "text",
+        )
+    )
+
+
+@bench.callback()
+def bench_group(context: typer.Context) -> None:
+    """Measure one path of the pipeline."""
+    help_alone(context)
+
+
+def _sandbox_options(
+    events: int | None,
+    seed: int | None,
+    *,
+    faults: bool,
+    broker: str | None = None,
+    directory: Path | None = None,
+) -> SandboxOptions:
+    defaults = SandboxOptions()
+    return SandboxOptions(
+        events=defaults.events if events is None else events,
+        seed=defaults.seed if seed is None else seed,
+        faults=faults,
+        broker=broker,
+        dir=directory,
+    )

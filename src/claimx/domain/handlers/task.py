@@ -1,0 +1,44 @@
+"""CUSTOM_TASK_ASSIGNED and CUSTOM_TASK_COMPLETED."""
+
+from claimx.domain.answers import ApiAnswer, GetProject, GetTask, task_body
+from claimx.domain.coerce import id_text
+from claimx.domain.entities.fields import Body, Said
+from claimx.domain.entities.tasks import assignment_rows
+from claimx.domain.events import is_numeric
+from claimx.domain.handlers.ids import required
+from claimx.domain.handlers.plan import Enrichment, Plan
+from claimx.domain.handlers.project import project_rows
+from claimx.domain.tasks import EnrichmentTask
+from claimx.errors import NotFoundError, TransientError
+
+
+def task_changed(task: EnrichmentTask) -> Plan:
+    """Write the assignment, its template, link and contact, and the project that the answer names.
+
+    Raises:
+        PermanentError: ``event.bad_task_id``.
+        NotFoundError: ``task.not_found``, ``project.not_found``.
+        TransientError: ``api.wrong_task``, the answer is of another assignment.
+    """
+    assignment_id = required(task.task_assignment_id, "event.bad_task_id")
+    (answer,) = yield (GetTask(assignment_id),)
+    body = _shown(answer, assignment_id)
+    found = id_text(body.get("projectId"))
+    project_id = found if found and is_numeric(found) else task.project_id
+    (project,) = yield (GetProject(project_id),)
+    said = Said(task.event_id, answer.fetched_at)
+    return Enrichment(
+        [
+            *project_rows(project, project_id, task.event_id),
+            *assignment_rows(body, int(assignment_id), project_id, said),
+        ]
+    )
+
+
+def _shown(answer: ApiAnswer, assignment_id: str) -> Body:
+    body = task_body(answer.body)
+    if not body:
+        raise NotFoundError("task.not_found", f"the API shows no assignment {assignment_id}")
+    if (id_text(body.get("assignmentId")) or assignment_id) != assignment_id:
+        raise TransientError("api.wrong_task", f"asked for assignment {assignment_id}, got another one")
+    return body

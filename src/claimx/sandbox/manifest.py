@@ -1,0 +1,184 @@
+"""What must come out of a feed: every row's key and every file's bytes, worked out without the pipeline.
+
+Only the rules that give things their names are the pipeline's own: the event id, the id of a contact, the object key.
+"""
+
+import argparse
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from claimx.domain.entities.contacts import CLAIM_REP, POLICYHOLDER, contact_id
+from claimx.domain.events import ENRICHED_TYPES, Event, decode, is_numeric
+from claimx.domain.files import object_key
+from claimx.domain.policyholders import EVENT_TYPES, policyholder_in
+from claimx.errors import PoisonError
+from claimx.sandbox.simulator.records import Record, records
+from claimx.sandbox.simulator.world import BEGINNING, Media, Project, Task, World
+
+Key = tuple[str, ...]
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "claimx_events": ("event_id",),
+    "claimx_projects": ("project_id",),
+    "claimx_contacts": ("contact_id", "project_id"),
+    "claimx_attachment_metadata": ("media_id",),
+    "claimx_tasks": ("task_id",),
+    "claimx_task_templates": ("template_id", "project_id"),
+    "claimx_external_links": ("link_id",),
+    "claimx_video_collab": ("collaboration_id",),
+    "claimx_attachments": ("media_id",),
+}
+"""The merge keys (Source: design.md 4)."""
+
+_FLAGS = frozenset({"PROJECT_AUTO_XA_LINKING_UNSUCCESSFUL", "PERSONAL_PROPERTY_TASK_SHARED"})
+
+
+@dataclass(slots=True)
+class Manifest:
+    """What must be there once everything is done and nothing has failed for good.
+
+    Args:
+        records: how many the topic gets.
+        tombstones: records that are skipped.
+        malformed: records that end in events.dlq.
+        hopeless: events with a row of their own that end in enrichment.dlq.
+        keys: table -> the keys of its rows, as text.
+        files: object key -> the file.
+    """
+
+    world: World
+    records: int = 0
+    tombstones: int = 0
+    malformed: int = 0
+    hopeless: int = 0
+    keys: dict[str, set[Key]] = field(default_factory=lambda: defaultdict(set))
+    files: dict[str, Media] = field(default_factory=dict)
+
+    @property
+    def dead_lettered(self) -> int:
+        """Records whose outcome is dead_lettered."""
+        return self.malformed + self.hopeless
+
+    def rows(self) -> dict[str, int]:
+        """Count the rows of each table."""
+        return {table: len(self.keys[table]) for table in KEYS}
+
+
+def manifest_of(seed: int, events: int) -> Manifest:
+    """Work out what must come out of the feed of a seed and a number of events."""
+    manifest = Manifest(World(seed))
+    for record in records(manifest.world, events):
+        manifest.records += 1
+        event = _event(manifest, record)
+        if event is not None and (event.event_id,) not in manifest.keys["claimx_events"]:
+            manifest.keys["claimx_events"].add((event.event_id,))
+            _add(manifest, event)
+    return manifest
+
+
+def summary_problems(manifest: Manifest, summary: Mapping[str, int]) -> Iterator[str]:
+    """Compare the counts of a run's summary, of a run without faults, with the manifest.
+
+    A copy of an event may count as committed or as skipped, whichever way the copies met.
+    """
+    done = manifest.records - manifest.dead_lettered
+    found = {
+        "received": (summary["received"], manifest.records),
+        "dead_lettered": (summary["dead_lettered"], manifest.dead_lettered),
+        "committed + skipped": (summary["committed"] + summary["skipped"], done),
+        "files": (summary["files"], len(manifest.files)),
+        "lag": (summary["lag"], 0),
+        "in_flight": (summary["in_flight"], 0),
+    }
+    for name, (is_now, shall_be) in found.items():
+        if is_now != shall_be:
+            yield f"summary: {name} is {is_now}, should be {shall_be}"
+
+
+def _event(manifest: Manifest, record: Record) -> Event | None:
+    if record.value is None:
+        manifest.tombstones += 1
+        return None
+    timestamp = BEGINNING if record.timestamp_ms is None else record.timestamp_ms * 1000
+    try:
+        return decode(record.value, 0, timestamp, None)
+    except PoisonError:
+        manifest.malformed += 1
+        return None
+
+
+def _add(manifest: Manifest, event: Event) -> None:
+    """Add the rows and files that follow from one event."""
+    if event.event_type not in ENRICHED_TYPES:
+        return
+    if event.media_id is not None and not is_numeric(event.media_id):
+        manifest.hopeless += 1
+        return
+    project = manifest.world.project_of(int(event.project_id))
+    if project is None:
+        raise AssertionError(f"the world has no project {event.project_id}")
+    manifest.keys["claimx_projects"].add((event.project_id,))
+    if event.event_type in _FLAGS:
+        return
+    _add_contacts(manifest, event, project)
+    if event.task_assignment_id is not None:
+        task = manifest.world.task(int(event.task_assignment_id))
+        _add_task(manifest, task or project.tasks[0])
+    elif event.event_type.startswith("VIDEO_"):
+        video = event.video_collaboration_id or str(project.videos[-1])
+        manifest.keys["claimx_video_collab"].add((video,))
+    elif event.event_type == "PROJECT_FILE_ADDED":
+        for media in project.media:
+            if event.media_id in {None, str(media.media_id)}:
+                _add_media(manifest, media)
+
+
+def _add_contacts(manifest: Manifest, event: Event, project: Project) -> None:
+    contacts = manifest.keys["claimx_contacts"]
+    contacts.update((contact_id(rep, CLAIM_REP), event.project_id) for rep in project.reps)
+    if project.email is not None:
+        contacts.add((contact_id(project.email, POLICYHOLDER), event.project_id))
+    person = policyholder_in(event.raw_data) if event.event_type in EVENT_TYPES else None
+    if person is not None:
+        contacts.add((contact_id(person.email, POLICYHOLDER), event.project_id))
+
+
+def _add_task(manifest: Manifest, task: Task) -> None:
+    project_id = str(task.project_id)
+    manifest.keys["claimx_tasks"].add((str(task.assignment_id),))
+    if task.template_id is not None:
+        manifest.keys["claimx_task_templates"].add((str(task.template_id), project_id))
+    if task.link_id is not None:
+        manifest.keys["claimx_external_links"].add((str(task.link_id),))
+    if task.link_email is not None:
+        manifest.keys["claimx_contacts"].add((contact_id(task.link_email, POLICYHOLDER), project_id))
+
+
+def _add_media(manifest: Manifest, media: Media) -> None:
+    media_id = str(media.media_id)
+    manifest.keys["claimx_attachment_metadata"].add((media_id,))
+    if media.has_link:
+        manifest.keys["claimx_attachments"].add((media_id,))
+        manifest.files[object_key(str(media.project_id), media_id, media.name)] = media
+
+
+def main() -> int:
+    """Compare a lake on disk with what must be there; 3 when something is wrong."""
+    from claimx.sandbox.checks import problems  # noqa: PLC0415 # it imports this module
+
+    parser = argparse.ArgumentParser(prog="claimx.sandbox.manifest")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--events", type=int, default=500)
+    parser.add_argument("--tables", type=Path, required=True)
+    parser.add_argument("--files", type=Path, required=True)
+    options = parser.parse_args()
+    found = problems(manifest_of(options.seed, options.events), options.tables, options.files)
+    for problem in found:
+        sys.stdout.write(problem + "\n")
+    return 3 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""What can go wrong at the simulated API and file hosts, as rules that are switched at run time. Pure.
+
+A rule strikes by id, by rate, or both. By rate the draw is made from the seed, the thing asked for and how often it was
+asked for, so that a run fails in the same places whatever the order of its requests.
+
+To add a fault: name it in ``Kind``, and perform it in ``gate.py`` or where the answer is made.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from claimx.domain.times import SECOND, Micros
+
+Kind = Literal[
+    "status",  # answer with `status`, and Retry-After where `seconds` is set
+    "limit",  # 429 beyond `per_second` requests in one second, with Retry-After 1
+    "latency",  # wait up to `seconds`, then go on
+    "hang",  # no answer for `seconds`, then the connection is closed
+    "reset",  # the connection is reset before an answer
+    "html",  # 200 and an HTML page
+    "half",  # a complete answer that holds the first half of the body
+    "truncated",  # the whole length promised, half of it sent, then the connection is closed
+    "stall",  # half of the body, then nothing for `seconds`, then the connection is closed
+    "empty",  # 200, length 0
+    "no_length",  # the body without a Content-Length
+    "hidden",  # project, media, task or video not shown until `seconds` after it was first asked for
+    "expired_link",  # the media list hands out links that are expired already
+    "needs_token",  # the file service wants the API's Basic token
+]
+Endpoint = Literal[
+    "project", "media", "task", "report", "claim", "contacts", "conversations", "action", "file", "object"
+]
+API: tuple[Endpoint, ...] = (
+    "project",
+    "media",
+    "task",
+    "report",
+    "claim",
+    "contacts",
+    "conversations",
+    "action",
+)
+FILES: tuple[Endpoint, ...] = ("file", "object")
+
+
+class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One fault.
+
+    Args:
+        at: endpoints; none means all.
+        rate: share of requests (``hidden``: of things) that it strikes.
+        ids: project, media, assignment or video ids that it strikes; none means all.
+        times: it strikes one id at most so often.
+    """
+
+    kind: Kind
+    at: tuple[Endpoint, ...] = ()
+    rate: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    ids: tuple[str, ...] = ()
+    times: Annotated[int, Meta(ge=1)] | None = None
+    status: Annotated[int, Meta(ge=400, le=599)] = 503
+    seconds: Annotated[float, Meta(ge=0, le=600)] = 0.0
+    per_second: Annotated[int, Meta(ge=1)] = 10
+
+
+MODERATE = (
+    Rule("latency", rate=0.3, seconds=0.15),
+    Rule("status", rate=0.02, status=503),
+    Rule("status", at=API, rate=0.01, status=429, seconds=1),
+    Rule("reset", rate=0.005),
+    Rule("truncated", at=("object",), rate=0.03, times=1),
+    Rule("expired_link", at=("media",), rate=0.02, times=1),
+    Rule("hidden", at=("media",), rate=0.02, seconds=3),
+)
+"""What ``--faults`` turns on: enough of everything to be seen, and nothing that a pipeline may not survive."""
+
+
+class Faults:
+    """The rules in force, and what they remember.
+
+    Args:
+        seed: of the draws.
+    """
+
+    def __init__(self, seed: int, rules: Sequence[Rule] = ()) -> None:
+        self._seed = seed
+        self.rules: Sequence[Rule] = tuple(rules)
+        self.struck: Counter[str] = Counter()
+        self._asked: Counter[tuple[int, str]] = Counter()
+        self._hits: Counter[tuple[int, str]] = Counter()
+        self._seconds: dict[int, tuple[int, int]] = {}
+        self._first_asked: dict[tuple[Endpoint, str], Micros] = {}
+
+    def replace(self, rules: Sequence[Rule]) -> None:
+        """Put other rules in force; what is being performed goes on to its end."""
+        self.rules = tuple(rules)
+        self._asked.clear()
+        self._hits.clear()
+        self._seconds.clear()
+        self._first_asked.clear()
+
+    def striking(self, kinds: frozenset[Kind], endpoint: Endpoint, ids: Sequence[str]) -> list[Rule]:
+        """Draw which rules of these kinds strike a request about these ids; the first id is the one drawn for."""
+        striking = [
+            rule
+            for number, rule in enumerate(self.rules)
+            if rule.kind in kinds and _concerns(rule, endpoint, ids) and self._draws(number, rule, ids[0])
+        ]
+        self.struck.update(rule.kind for rule in striking)
+        return striking
+
+    def is_over_limit(self, endpoint: Endpoint, now: Micros) -> bool:
+        """Count a request against the limits per second that concern its endpoint."""
+        over = False
+        for number, rule in enumerate(self.rules):
+            if rule.kind == "limit" and _concerns(rule, endpoint, ()):
+                second, used = self._seconds.get(number, (0, 0))
+                used = used + 1 if second == now // SECOND else 1
+                self._seconds[number] = (now // SECOND, used)
+                over = over or used > rule.per_second
+        self.struck.update({"limit": int(over)})
+        return over
+
+    def is_hidden(self, endpoint: Endpoint, identity: str, now: Micros) -> bool:
+        """Whether a thing is not shown yet."""
+        for number, rule in enumerate(self.rules):
+            if rule.kind != "hidden" or not _concerns(rule, endpoint, (identity,)):
+                continue
+            if self._unit(f"{number}:{identity}") >= rule.rate:
+                continue
+            first = self._first_asked.setdefault((endpoint, identity), now)
+            if now - first < rule.seconds * SECOND:
+                self.struck["hidden"] += 1
+                return True
+        return False
+
+    def _draws(self, number: int, rule: Rule, identity: str) -> bool:
+        asked, hits = self._asked[number, identity], self._hits[number, identity]
+        self._asked[number, identity] += 1
+        if rule.times is not None and hits >= rule.times:
+            return False
+        if self._unit(f"{number}:{identity}:{asked}") >= rule.rate:
+            return False
+        self._hits[number, identity] += 1
+        return True
+
+    def _unit(self, text: str) -> float:
+        digest = sha256(f"{self._seed}:{text}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") / 2.0**32
+
+
+def _concerns(rule: Rule, endpoint: Endpoint, ids: Sequence[str]) -> bool:
+    return (not rule.at or endpoint in rule.at) and (not rule.ids or not set(rule.ids).isdisjoint(ids))

@@ -1,0 +1,135 @@
+"""The gate that every request passes: it counts, checks the token, and performs the faults."""
+
+import asyncio
+import hmac
+import socket
+import struct
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from aiohttp import web
+
+from claimx.domain.times import Micros
+from claimx.sandbox.simulator.faults import FILES, Endpoint, Faults, Kind, Rule
+from claimx.sandbox.simulator.stats import Stats
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+Guarded = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Identify = Callable[[web.Request], Awaitable[Sequence[str]]]
+
+_BEFORE: frozenset[Kind] = frozenset({"status", "latency", "hang", "reset", "html", "needs_token"})
+_AFTER: frozenset[Kind] = frozenset({"half", "truncated", "stall", "empty", "no_length"})
+PAGE = "<!DOCTYPE html><html><head><title>Log in</title></head><body>Your session has ended.</body></html>"
+
+
+def now() -> Micros:
+    """Microseconds since 1970 UTC."""
+    return time.time_ns() // 1000
+
+
+def refusal(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    """Make an error answer of the API."""
+    return web.json_response({"status": status, "message": message}, status=status, headers=headers)
+
+
+class Gate:
+    """Wraps the handlers of endpoints.
+
+    Args:
+        token: what ``Authorization: Basic`` must carry.
+    """
+
+    def __init__(self, faults: Faults, stats: Stats, token: str) -> None:
+        self._faults = faults
+        self._stats = stats
+        self._expected = f"Basic {token}".encode()
+
+    def guard(self, endpoint: Endpoint, identify: Identify, handler: Handler) -> Guarded:
+        """Put a handler behind the gate.
+
+        Args:
+            identify: tells the ids that a request is about, the one that faults are drawn for first.
+        """
+        side = "files" if endpoint in FILES else "api"
+
+        async def guarded(request: web.Request) -> web.StreamResponse:
+            with self._stats.counting(endpoint, side):
+                answer = await self._answer(request, endpoint, await identify(request), handler)
+            self._stats.statuses[str(answer.status)] += 1
+            return answer
+
+        return guarded
+
+    async def _answer(
+        self, request: web.Request, endpoint: Endpoint, ids: Sequence[str], handler: Handler
+    ) -> web.StreamResponse:
+        if endpoint not in FILES and not self._has_token(request):
+            return refusal(401, "Unauthorized")
+        if self._faults.is_over_limit(endpoint, now()):
+            return refusal(429, "Too many requests", {"Retry-After": "1"})
+        for rule in self._faults.striking(_BEFORE, endpoint, ids):
+            answer = await self._instead(rule, request)
+            if answer is not None:
+                return answer
+        response = await handler(request)
+        for rule in self._faults.striking(_AFTER, endpoint, ids):
+            return await _spoilt(rule, request, response)
+        return response
+
+    def _has_token(self, request: web.Request) -> bool:
+        sent = request.headers.get("Authorization", "").encode(errors="surrogateescape")
+        return hmac.compare_digest(sent, self._expected)
+
+    async def _instead(self, rule: Rule, request: web.Request) -> web.Response | None:
+        """Perform a fault that comes before the answer; None goes on to the next."""
+        match rule.kind:
+            case "latency":
+                await asyncio.sleep(rule.seconds)
+            case "hang":
+                await asyncio.sleep(rule.seconds)
+                return _cut(request, reset=False)
+            case "reset":
+                return _cut(request, reset=True)
+            case "html":
+                return web.Response(text=PAGE, content_type="text/html")
+            case "needs_token" if not self._has_token(request):
+                return refusal(401, "Unauthorized")
+            case "status":
+                wait = {"Retry-After": f"{rule.seconds:.0f}"} if rule.seconds else None
+                return refusal(rule.status, "Something went wrong", wait)
+            case _:
+                pass
+        return None
+
+
+def _cut(request: web.Request, *, reset: bool) -> web.Response:
+    """End the connection without an answer; what is returned reaches nobody."""
+    if request.transport is not None:
+        connection = request.transport.get_extra_info("socket")
+        if reset and connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        request.transport.abort()
+    return web.Response(status=503)
+
+
+async def _spoilt(rule: Rule, request: web.Request, response: web.Response) -> web.StreamResponse:
+    """Perform a fault upon an answer that was made."""
+    body = response.body if isinstance(response.body, bytes) else b""
+    if rule.kind in {"half", "empty"}:
+        response.body = body[: len(body) // 2] if rule.kind == "half" else b""
+        return response
+    spoilt = web.StreamResponse(status=response.status)
+    spoilt.content_type = response.content_type
+    if rule.kind == "no_length":
+        spoilt.enable_chunked_encoding()
+        await spoilt.prepare(request)
+        await spoilt.write(body)
+        await spoilt.write_eof()
+        return spoilt
+    spoilt.content_length = len(body)
+    await spoilt.prepare(request)
+    await spoilt.write(body[: len(body) // 2])
+    await asyncio.sleep(rule.seconds if rule.kind == "stall" else 0)
+    if request.transport is not None:
+        request.transport.close()
+    return spoilt

@@ -1,0 +1,47 @@
+"""Frontiers become committed offsets, after settlement only (I2)."""
+
+import asyncio
+
+from claimx.errors import TransientError
+from claimx.ports.source import Source
+from claimx.stages.intake import Intake
+from claimx.stages.partitions import Partitions
+from claimx.telemetry.log import Log
+
+
+class Commit:
+    """Commits what has moved, at most once an interval; costs nothing while nothing moves."""
+
+    def __init__(
+        self, source: Source, partitions: Partitions, intake: Intake, interval_s: float, log: Log
+    ) -> None:
+        self._source = source
+        self._partitions = partitions
+        self._intake = intake
+        self._interval_s = interval_s
+        self._log = log
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            while not self._partitions.is_dirty:
+                await self._partitions.changed.wait()
+            await asyncio.sleep(self._interval_s)
+            await self.once()
+
+    async def once(self) -> None:
+        """Commit every frontier that is ahead of what is committed; what fails is tried again."""
+        self._partitions.is_dirty = False
+        self._intake.speed_up()
+        owned = [p for p in self._partitions.owned.values() if p.topic == self._source.topic]
+        moved = [(p, frontier) for p in owned if (frontier := p.frontier()) > p.committed]
+        if not moved:
+            return
+        try:
+            await self._source.commit(moved)
+        except TransientError as error:
+            self._log.warning("offsets.failed", error=str(error), partitions=len(moved))
+            self._partitions.is_dirty = True
+            return
+        for partition, frontier in moved:
+            partition.committed = max(partition.committed, frontier)

@@ -1,0 +1,110 @@
+"""From records to rows of claimx_events, and to enrichment."""
+
+import asyncio
+from collections.abc import Sequence
+
+from claimx.domain import dead_letter
+from claimx.domain.events import Event, Malformed
+from claimx.domain.outcomes import Outcome
+from claimx.domain.receipts import Partition, Receipt
+from claimx.domain.tasks import Origin, enrichment_task
+from claimx.ports.source import RecordBatch
+from claimx.stages.buffer import EventChunk
+from claimx.stages.flow import Flow, Send
+from claimx.stages.work import Work
+
+
+class Ingest:
+    """Begins a receipt for each record; records whose row is all their work share one, run by run.
+
+    Args:
+        send: hands work on to the enrich stage.
+    """
+
+    def __init__(self, flow: Flow, send: Send) -> None:
+        self._settlement = flow.settlement
+        self._buffer = flow.buffer
+        self._fates = flow.fates
+        self._runtime = flow.runtime
+        self._send = send
+
+    async def take(self, batch: RecordBatch) -> None:
+        """Take one batch in: its bytes are held, its position is noted."""
+        intake = _Sorted(batch.partition, self._runtime.clock.now())
+        for item in batch.items:
+            if isinstance(item, Event) and not item.is_enriched:
+                intake.run.append(item)
+                continue
+            self._end_run(intake)
+            receipt = intake.receipt(item.offset, item.size_bytes)
+            self._settlement.begin(receipt)
+            if isinstance(item, Event):
+                self._begin_event(intake, item, receipt)
+            elif isinstance(item, Malformed):
+                receipt.error_code = item.code
+                intake.malformed.append((item, receipt))
+            else:
+                self._settlement.close(receipt, Outcome.SKIPPED)
+        self._end_run(intake)
+        await self._bury(intake.malformed)
+        if intake.chunks:
+            await self._buffer.add_events(intake.chunks)
+        if intake.works:
+            await self._send(intake.works)
+
+    def _end_run(self, intake: "_Sorted") -> None:
+        """Give the events of a run one receipt: they share one fate, and a copy only writes the same row again."""
+        if not intake.run:
+            return
+        run, intake.run = intake.run, []
+        receipt = intake.receipt(run[0].offset, sum(event.size_bytes for event in run), run)
+        self._settlement.begin(receipt)
+        intake.chunks.append(EventChunk(receipt, run, receipt.size_bytes))
+
+    def _begin_event(self, intake: "_Sorted", event: Event, receipt: Receipt) -> None:
+        receipt.event_id, receipt.event_type = event.event_id, event.event_type
+        receipt.project_id = event.project_id
+        key = ("ingest", event.event_id, "")
+        if self._settlement.in_flight.was_committed(key):
+            self._settlement.close(receipt, Outcome.SKIPPED)
+            return
+        if not self._settlement.in_flight.enlist(receipt, key):
+            return
+        receipt.open = 2  # the row, and the enrichment
+        intake.chunks.append(EventChunk(receipt, [event], event.size_bytes))
+        task = enrichment_task(event, receipt.origin, receipt.began_at)
+        intake.works.append(Work("enrich", task, receipt))
+
+    async def _bury(self, malformed: Sequence[tuple[Malformed, Receipt]]) -> None:
+        if not malformed:
+            return
+        now = self._runtime.clock.now()
+        async with asyncio.TaskGroup() as group:
+            for item, receipt in malformed:
+                letter = dead_letter.of_record(item, receipt.origin, now)
+                group.create_task(self._fates.produce(letter))
+        for item, receipt in malformed:
+            self._runtime.log.warning(
+                "item.dead_lettered",
+                stage="ingest",
+                code=item.code,
+                detail=item.detail,
+                **receipt.origin._asdict(),
+            )
+            self._settlement.close(receipt, Outcome.DEAD_LETTERED)
+
+
+class _Sorted:
+    """One batch, sorted by what becomes of its records."""
+
+    def __init__(self, partition: Partition, now: int) -> None:
+        self.run: list[Event] = []
+        self.chunks: list[EventChunk] = []
+        self.works: list[Work] = []
+        self.malformed: list[tuple[Malformed, Receipt]] = []
+        self._partition = partition
+        self._now = now
+
+    def receipt(self, offset: int, size_bytes: int, run: Sequence[Event] = ()) -> Receipt:
+        origin = Origin(self._partition.topic, self._partition.number, offset)
+        return Receipt(origin, size_bytes, self._now, partition=self._partition, run=run)
