@@ -115,10 +115,11 @@ def made_id(kind, project, media, task, video, name, sent) -> str:
     return make_event_id(event, sent)
 
 
+LETTERS = st.text("a05 -.:T\x00\u00e9\U0001f600\ud800", max_size=8)
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
+    st.none() | st.booleans() | st.integers() | st.floats() | LETTERS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(LETTERS, inner, max_size=3),
+    max_leaves=4,
 )
 KEYS = st.sampled_from(
     [name for names in NAMES.values() for name in names] + ["raw_data", "event_id", "trace_id"]

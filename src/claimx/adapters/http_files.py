@@ -143,6 +143,8 @@ class HttpFile:
         self._response = response
         self._settings = settings
         self._host = response.url.host or ""
+        self._got = 0
+        self._waited_s = 0.0
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Read the body once; the first piece has 1 KiB at least, unless the body is shorter.
@@ -151,37 +153,36 @@ class HttpFile:
             PermanentError: ``file.too_large``.
             TransientError: ``file.length``, ``file.broken``, ``file.timeout``, ``file.slow``.
         """
-        got, waited_s = 0, 0.0
-        loop = asyncio.get_running_loop()
-        while True:
-            began = loop.time()
-            chunk = await self._read(got, _FIRST_BYTES if got == 0 else 1)
-            waited_s += loop.time() - began
-            if not chunk:
-                break
-            got += len(chunk)
-            if got > self._settings.max_bytes:
-                raise PermanentError(
-                    "file.too_large", f"{self._host}: more than {self._settings.max_bytes} bytes"
-                )
-            if waited_s > self._settings.stall_s + got / _MIN_BYTES_PER_S:
-                raise TransientError("file.slow", f"{self._host}: {got} bytes in {waited_s:.0f} s")
-            yield chunk
-        if self.length not in {None, got}:
-            raise TransientError("file.length", f"{self._host}: {got} of {self.length} bytes")
+        head = b""
+        while len(head) < _FIRST_BYTES and (piece := await self._read()):
+            head += piece
+        if head:
+            yield head
+        while piece := await self._read():
+            yield piece
+        if self.length not in {None, self._got}:
+            raise TransientError("file.length", f"{self._host}: {self._got} of {self.length} bytes")
 
-    async def _read(self, got: int, least: int) -> bytes:
-        """Read what is there, at least ``least`` bytes if so many come."""
-        pieces: list[bytes] = []
+    async def _read(self) -> bytes:
+        """Read what is there. Only the time that the host lets us wait counts, not what the caller takes."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
-            while sum(map(len, pieces)) < least and (piece := await self._response.content.read(READ_BYTES)):
-                pieces.append(piece)
+            piece = await self._response.content.read(READ_BYTES)
         except aiohttp.ClientPayloadError:
-            code = "file.length" if self.length is not None and got < self.length else "file.broken"
-            raise TransientError(code, f"{self._host}: the body ended early") from None
+            code = "file.broken" if self.length is None else "file.length"
+            raise TransientError(code, f"{self._host}: the body ended after {self._got} bytes") from None
         except _FOREIGN as error:
             raise _transient(self._host, error) from None
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._waited_s += loop.time() - began
+        self._got += len(piece)
+        if self._got > self._settings.max_bytes:
+            raise PermanentError(
+                "file.too_large", f"{self._host}: more than {self._settings.max_bytes} bytes"
+            )
+        if piece and self._waited_s > self._settings.stall_s + self._got / _MIN_BYTES_PER_S:
+            raise TransientError("file.slow", f"{self._host}: {self._got} bytes in {self._waited_s:.0f} s")
+        return piece
 
 
 class _RefusedAddressError(OSError):

@@ -2,30 +2,36 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import NamedTuple
+
+from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from claimx.adapters.kafka_client import Config, client_config
 from claimx.adapters.kafka_thread import ConsumerThread
 from claimx.config.tree import Kafka as KafkaSettings
 from claimx.domain.receipts import Partition
-from claimx.errors import EngineError
+from claimx.errors import EngineError, TransientError
 from claimx.ports.source import Assignments, RecordBatch
 from claimx.telemetry.log import Log
 
 _KIB = 1024
+_BROKER_S = 5.0
 
 
 class KafkaSource:
     """Implements ports.source.Source.
 
     Args:
-        config: made by ``consumer_config``.
+        configs: made by ``source_configs``.
         assignments: told of every assignment and revoke, on the event loop.
     """
 
-    def __init__(self, config: Config, topic: str, assignments: Assignments, log: Log) -> None:
+    def __init__(self, configs: "Configs", topic: str, assignments: Assignments, log: Log) -> None:
         self.topic = topic
+        self._admin = AdminClient(configs.admin)
         self._ready: asyncio.Queue[RecordBatch | EngineError | None] = asyncio.Queue()
-        self._thread = ConsumerThread(config, topic, assignments, self._ready.put_nowait, log)
+        self._thread = ConsumerThread(configs.consumer, topic, assignments, self._ready.put_nowait, log)
         self._is_started = False
         self._is_stopped = False
 
@@ -67,10 +73,24 @@ class KafkaSource:
     async def lag(self) -> int:
         """Records of the assigned partitions that are not committed yet.
 
+        Asked through a client of its own: behind the consumer's long fetches each answer would take half a second.
+
         Raises:
-            TransientError: ``kafka.*``.
+            TransientError: ``kafka.lag``.
         """
-        return await self._thread.lag()
+        owned = self._thread.owned()
+        if not owned:
+            raise TransientError("kafka.lag", "no partition is assigned")
+        ends = await asyncio.to_thread(self._ends, [p.number for p in owned])
+        return sum(max(0, ends[p.number] - p.committed) for p in owned)
+
+    def _ends(self, numbers: Sequence[int]) -> dict[int, int]:
+        wanted = {TopicPartition(self.topic, number): OffsetSpec.latest() for number in numbers}
+        asked = self._admin.list_offsets(wanted, request_timeout=_BROKER_S)
+        try:
+            return {where.partition: future.result(_BROKER_S).offset for where, future in asked.items()}
+        except KafkaException as error:
+            raise TransientError("kafka.lag", error.args[0].str()) from error
 
     def stop(self) -> None:
         """End intake; commits still go through."""
@@ -85,16 +105,24 @@ class KafkaSource:
             await self._thread.close()
 
 
-def consumer_config(
+class Configs(NamedTuple):
+    """Of the consumer, and of the client that asks for end offsets."""
+
+    consumer: Config
+    admin: Config
+
+
+def source_configs(
     settings: KafkaSettings, stage: str, instance: str, prefetch_bytes: int, log: Log
-) -> Config:
+) -> Configs:
     """Configure a consumer that commits only what it is told to, and says so where records have gone.
 
     Args:
         prefetch_bytes: bound of librdkafka's queue.
     """
-    return {
-        **client_config(settings, f"{instance}.{stage}", log),
+    client = client_config(settings, f"{instance}.{stage}", log)
+    consumer = {
+        **client,
         "group.id": f"{settings.group_id}.{stage}",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
@@ -106,3 +134,4 @@ def consumer_config(
         "fetch.message.max.bytes": min(prefetch_bytes, 1024 * _KIB),
         "fetch.max.bytes": prefetch_bytes,
     }
+    return Configs(consumer, client)

@@ -107,15 +107,9 @@ class ConsumerThread:
     def set_slow(self, partition: Partition, *, is_slow: bool) -> None:
         """Stop fetching one partition, or fetch it again; dropped if the handle is revoked when it runs."""
         if self._thread.is_alive():
-            self._commands.put((lambda consumer: self._set_slow(consumer, partition, is_slow=is_slow), Future()))
-
-    async def lag(self) -> int:
-        """Records of the assigned partitions that are not committed yet.
-
-        Raises:
-            TransientError: ``kafka.lag``.
-        """
-        return await self.run(self._lag)
+            self._commands.put(
+                (lambda consumer: self._set_slow(consumer, partition, is_slow=is_slow), Future())
+            )
 
     async def close(self) -> None:
         """Leave the group and end the thread; a frozen broker can make this last: the caller sets a deadline."""
@@ -247,15 +241,9 @@ class ConsumerThread:
             failed and TransientError("kafka.commit", f"{failed.name()}: {failed.str()}"),
         )
 
-    def _lag(self, consumer: Consumer) -> int:
-        if not self._handles:
-            raise TransientError("kafka.lag", "no partition is assigned")
-        lag = 0
-        for number, partition in self._handles.items():
-            where = TopicPartition(self._topic, number)
-            _, high = consumer.get_watermark_offsets(where, timeout=_BROKER_S)
-            lag += max(0, high - partition.committed)
-        return lag
+    def owned(self) -> list[Partition]:
+        """The partitions that are assigned now; another thread sees them a moment late."""
+        return list(self._handles.values())
 
     # ---- rebalance, inside consume() on the thread ----
 

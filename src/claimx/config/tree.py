@@ -164,7 +164,7 @@ class Lake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     files_url: str
     storage: dict[str, str | Secret] = field(default_factory=dict)
     """Object-store options."""
-    flush_rows: Count = 10_000
+    flush_rows: Count = 20_000
     flush_bytes: Bytes = 64 * 1024**2
     flush_interval_s: Seconds = 5.0
 

@@ -68,14 +68,18 @@ class MockCluster:
             raise ConfigError(f"librdkafka: {message.value.decode()}")
         self._cluster = self._library.rd_kafka_mock_cluster_new(self._client, 1)
         self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, 0)
-        for topic in topics:
-            self._library.rd_kafka_mock_topic_create(self._cluster, topic.encode(), partitions, 1)
+        self.create_topics(topics, partitions)
 
     @property
     def bootstrap_servers(self) -> str:
         """``host:port``."""
         servers: bytes = self._library.rd_kafka_mock_cluster_bootstraps(self._cluster)
         return servers.decode()
+
+    def create_topics(self, topics: Sequence[str], partitions: int) -> None:
+        """Make topics; the cluster does not answer the CreateTopics of a client."""
+        for topic in topics:
+            self._library.rd_kafka_mock_topic_create(self._cluster, topic.encode(), partitions, 1)
 
     def __enter__(self) -> Self:
         return self

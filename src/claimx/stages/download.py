@@ -72,6 +72,7 @@ class Download:
         work.release()
         await work.hold(self._flow.pools.api, ANSWER_BYTES)
         work.receipt.api_calls += 1
+        self._flow.runtime.counters.api_calls += 1
         request = GetMedia(task.project_id, (task.media_id,))
         answer = await self._flow.guard.call(
             work, self._flow.circuits.api, lambda: self._sources.api.send(request)

@@ -60,6 +60,7 @@ class Enrich:
 
     async def _ask(self, work: Work, requests: Sequence[ApiRequest]) -> Sequence[ApiAnswer]:
         work.receipt.api_calls += len(requests)
+        self._flow.runtime.counters.api_calls += len(requests)
         if len(requests) == 1:
             return [await self._send_one(work, requests[0])]
         try:

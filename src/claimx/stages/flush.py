@@ -51,6 +51,9 @@ class Flush:
         self._flow.buffer.rows_durable(None)
         await self._append(cycle)
         await self._flow.settlement.settle([receipt for receipt, _ in cycle.concluded])
+        counters = self._flow.runtime.counters
+        counters.flushes += 1
+        counters.flushed_rows += cycle.rows
 
     async def _merge_events(self, cycle: Cycle, rejects: Rejects) -> None:
         unique: dict[str, Event] = {}

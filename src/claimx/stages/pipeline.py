@@ -36,6 +36,7 @@ from claimx.stages.runtime import Runtime
 from claimx.stages.settle import Settlement
 from claimx.stages.upload import Upload
 from claimx.stages.work import Work
+from claimx.telemetry.counters import Counters
 from claimx.telemetry.log import Log
 
 _LAST_COMMIT_SHARE = 0.2
@@ -204,7 +205,7 @@ def _flow(settings: Settings, ports: Ports, partitions: Partitions, log: Log) ->
         Budget(shares.intake), Budget(shares.api), Budget(shares.files), Budget(settings.download.spool_bytes)
     )
     policy = RetryPolicy(settings.retry.delays_s, settings.retry.max_age_s, settings.enrich.visibility_s)
-    runtime = Runtime(ports.clock, ports.luck, log, Redo(ports.luck, log))
+    runtime = Runtime(ports.clock, ports.luck, log, Redo(ports.luck, log), Counters())
     buffer = FlushBuffer(settings.lake)
     settlement = Settlement(partitions, buffer, pools.intake, ports.delay, runtime.redo)
     fates = Fates(settlement, ports.delay, ports.dead_letters, policy, runtime)

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 
 from claimx.ports.clock import Clock, Luck
 from claimx.stages.redo import Redo
+from claimx.telemetry.counters import Counters
 from claimx.telemetry.log import Log
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Time, luck, the log, and the way in which durable writes are done again."""
+    """Time, luck, the log, the totals, and the way in which durable writes are done again."""
 
     clock: Clock
     luck: Luck
     log: Log
     redo: Redo
+    counters: Counters

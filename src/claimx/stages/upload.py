@@ -38,5 +38,7 @@ class Upload:
             if not isinstance(content, bytes):
                 await self._spool.remove(content)
         work.release()
+        self._flow.runtime.counters.files += 1
+        self._flow.runtime.counters.file_bytes += cached.size_bytes
         row = attachment_row(cached, key, self._flow.runtime.clock.now())
         await self._flow.buffer.add([RowChunk(work.receipt, row.table, [row], _ROW_BYTES, "upload", cached)])

@@ -104,6 +104,16 @@ def test_every_clock_is_a_column_of_its_table_that_only_grows(table: Table):
 
 
 @pytest.mark.parametrize("table", ALL)
+def test_a_row_is_as_old_as_its_earliest_source_and_as_new_as_its_latest(table: Table):
+    policies = {column.name: column.policy for column in table.columns}
+    if table.name not in {"claimx_events", "claimx_event_log"}:
+        assert policies["created_at"] is Policy.MIN
+        assert policies["updated_at"] is (
+            Policy.NEWEST if table.name == "claimx_task_templates" else Policy.MAX
+        )
+
+
+@pytest.mark.parametrize("table", ALL)
 def test_partitions_are_days_of_the_table(table: Table):
     assert all(column(table, name).type is Type.DATE for name in table.partition_by)
 

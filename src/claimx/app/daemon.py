@@ -1,0 +1,173 @@
+"""Runs one pipeline from start to exit code: signals, drain, idle, summary, and an end that never hangs."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+
+from claimx import __version__
+from claimx.app.assembly import Assembly
+from claimx.config.options import RunOptions
+from claimx.config.tree import Settings
+from claimx.errors import LakeError, TransientError
+from claimx.ops.progress import show_progress
+from claimx.ops.summary import Summary, totals, write_json
+from claimx.ops.summary import as_text as summary_text
+from claimx.ports.delay import DelayQueue
+from claimx.stages.pipeline import Pipeline
+from claimx.telemetry.log import Log
+
+DONE = 0
+DRAIN_DEADLINE = 75
+_SIGNAL_BASE = 128
+_IDLE_POLL_S = 0.2
+_CLOSE_S = 10.0
+_ASK_S = 5.0
+
+
+class Daemon:
+    """One process run.
+
+    Args:
+        feed_done: returns when no more events will come; None: nobody knows.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        options: RunOptions,
+        log: Log,
+        feed_done: Callable[[], Awaitable[None]] | None,
+    ) -> None:
+        self._settings = settings
+        self._options = options
+        self._log = log
+        self._feed_done = feed_done
+        self._pipeline: Pipeline | None = None
+        self._main: asyncio.Task[object] | None = None
+        self._is_stopping = False
+
+    async def run(self) -> int:
+        """Run until drained and return the exit code.
+
+        Raises:
+            ClaimxError: what made the run impossible.
+        """
+        self._main = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, number)
+        stack = AsyncExitStack()
+        try:
+            assembly = Assembly(self._settings, self._log, stack)
+            ports = await assembly.open()
+            self._pipeline = pipeline = Pipeline(self._settings, ports, self._log)
+            self._log.info("process.started", version=__version__, instance=self._settings.process.instance)
+            is_clean = await self._work(pipeline)
+            summary = await self._summary(assembly, pipeline, ports.delay)
+            summary.duration_s = round(loop.time() - began, 3)
+            summary.exit_code = DONE if is_clean else DRAIN_DEADLINE
+            self._tell(summary)
+            return summary.exit_code
+        except asyncio.CancelledError:
+            if not self._is_stopping:
+                raise
+            return DONE  # stopped before anything was received
+        finally:
+            await self._close(stack)
+
+    def _stop(self, number: int) -> None:
+        """Drain at the first signal, end at once at the second."""
+        if self._is_stopping:
+            os._exit(_SIGNAL_BASE + number)
+        self._is_stopping = True
+        if self._pipeline is not None:
+            self._pipeline.drain()
+        elif self._main is not None:
+            self._main.cancel()
+
+    async def _work(self, pipeline: Pipeline) -> bool:
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(pipeline.run(), name="pipeline")
+            helpers = [group.create_task(show_progress(lambda: _numbers(pipeline)), name="progress")]
+            if self._options.exit_when_idle:
+                helpers.append(group.create_task(self._drain_when_idle(pipeline), name="idle"))
+            await asyncio.wait([work])
+            for helper in helpers:
+                helper.cancel()
+        return work.result()
+
+    async def _drain_when_idle(self, pipeline: Pipeline) -> None:
+        if self._feed_done is not None:
+            await self._feed_done()
+        while not await pipeline.is_idle():
+            await asyncio.sleep(_IDLE_POLL_S)
+        pipeline.drain()
+
+    async def _summary(self, assembly: Assembly, pipeline: Pipeline, delay: DelayQueue) -> Summary:
+        counts, counters = totals(pipeline.counts), pipeline.flow.runtime.counters
+        tables: dict[str, int] = {}
+        lag: int | None = None
+        waiting = -1
+        with suppress(LakeError, TransientError, TimeoutError):
+            async with asyncio.timeout(_ASK_S):
+                waiting = await delay.count()
+                tables = await assembly.lake.row_counts()
+                lag = await pipeline.source.lag()
+        return Summary(
+            received=counts.received,
+            committed=counts.committed,
+            forwarded=counts.forwarded,
+            parked=counts.parked,
+            dead_lettered=counts.dead_lettered,
+            skipped=counts.skipped,
+            revoked=counts.revoked,
+            in_flight=sum(map(pipeline.partitions.in_flight, pipeline.counts)),
+            delayed=waiting,
+            delay_queue=pipeline.delay_counts,
+            tables=tables,
+            files=counters.files,
+            file_bytes=counters.file_bytes,
+            api_calls=counters.api_calls,
+            flushes=counters.flushes,
+            duration_s=0.0,
+            lag=lag,
+            ledger_violation=pipeline.partitions.violation() or pipeline.delay_counts.violation(waiting),
+            exit_code=DONE,
+        )
+
+    def _tell(self, summary: Summary) -> None:
+        self._log.info("process.stopped", exit_code=summary.exit_code, in_flight=summary.in_flight)
+        if self._options.summary_json is not None:
+            write_json(summary, self._options.summary_json)
+        sys.stdout.write(summary_text(summary) + "\n")
+        sys.stdout.flush()
+
+    async def _close(self, stack: AsyncExitStack) -> None:
+        """Close the adapters; a frozen broker or lake must not keep a finished process alive."""
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await stack.aclose()
+        except TimeoutError:
+            self._log.error(
+                "process.failed", error=f"not closed within {_CLOSE_S:.0f} s; leaving all the same"
+            )
+            sys.stdout.flush()
+            os._exit(DRAIN_DEADLINE)
+
+
+def _numbers(pipeline: Pipeline) -> dict[str, int]:
+    counts, counters = totals(pipeline.counts), pipeline.flow.runtime.counters
+    return {
+        "received": counts.received,
+        "committed": counts.committed,
+        "parked": counts.parked,
+        "dead letters": counts.dead_lettered,
+        "in flight": pipeline.live,
+        "API calls": counters.api_calls,
+        "files": counters.files,
+        "flushes": counters.flushes,
+    }

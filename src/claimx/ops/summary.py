@@ -1,0 +1,76 @@
+"""What a run did, for people and for programs."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from claimx.domain.ledger import DelayCounts, TopicCounts
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """The end of a run. Record counts are of this process run; ``tables`` are rows in the lake now.
+
+    Args:
+        in_flight: received and not settled: they are delivered again.
+        delayed: rows that wait in the delay queue.
+        lag: records of the assigned partitions that are not committed; None if the broker did not tell.
+        exit_code: what the process exits with.
+    """
+
+    schema: str = "claimx.run.summary/1"
+    received: int
+    committed: int
+    forwarded: int
+    parked: int
+    dead_lettered: int
+    skipped: int
+    revoked: int
+    in_flight: int
+    delayed: int
+    delay_queue: DelayCounts
+    tables: dict[str, int]
+    files: int
+    file_bytes: int
+    api_calls: int
+    flushes: int
+    duration_s: float
+    lag: int | None
+    ledger_violation: str | None
+    exit_code: int
+
+
+def totals(counts: Mapping[str, TopicCounts]) -> TopicCounts:
+    """Add the ledgers of all source topics up."""
+    total = TopicCounts()
+    for count in counts.values():
+        for name in TopicCounts.__struct_fields__:
+            setattr(total, name, getattr(total, name) + getattr(count, name))
+    return total
+
+
+def write_json(summary: Summary, path: Path) -> None:
+    """Write the summary as JSON; replaced in one step, so that nobody reads half of it."""
+    scratch = path.with_name(f".{path.name}.tmp")
+    scratch.write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2) + b"\n")
+    scratch.replace(path)
+
+
+def as_text(summary: Summary) -> str:
+    """Write the summary as a table of plain text."""
+    rows: list[tuple[str, str]] = [("received", f"{summary.received:,}")]
+    for name in ("committed", "forwarded", "parked", "dead_lettered", "skipped", "revoked", "in_flight"):
+        rows.append((f"  {name}", f"{getattr(summary, name):,}"))
+    rows += [(name, f"{count:,}") for name, count in sorted(summary.tables.items())]
+    rows += [
+        ("files stored", f"{summary.files:,} ({summary.file_bytes / 1e6:,.1f} MB)"),
+        ("API calls", f"{summary.api_calls:,}"),
+        ("flushes", f"{summary.flushes:,}"),
+        ("still delayed", f"{summary.delayed:,}"),
+        ("lag", "unknown" if summary.lag is None else f"{summary.lag:,}"),
+        ("duration", f"{summary.duration_s:,.1f} s"),
+    ]
+    if summary.ledger_violation:
+        rows.append(("LEDGER VIOLATION", summary.ledger_violation))
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {value:>12}" for name, value in rows)
