@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from claimx.adapters.kafka_client import Config, client_config
 from claimx.adapters.kafka_thread import ConsumerThread
@@ -85,7 +86,7 @@ class KafkaSource:
         return sum(max(0, ends[p.number] - p.committed) for p in owned)
 
     def _ends(self, numbers: Sequence[int]) -> dict[int, int]:
-        wanted = {TopicPartition(self.topic, number): OffsetSpec.latest() for number in numbers}
+        wanted = {TopicPartition(self.topic, number): OffsetSpec.latest() for number in numbers}  # type: ignore[no-untyped-call]
         asked = self._admin.list_offsets(wanted, request_timeout=_BROKER_S)
         try:
             return {where.partition: future.result(_BROKER_S).offset for where, future in asked.items()}

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 from confluent_kafka import Consumer, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from claimx.domain.times import SECOND, Micros, format_time
 from claimx.errors import EngineError

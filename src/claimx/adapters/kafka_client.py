@@ -1,14 +1,15 @@
 """What every Kafka client of ours is configured with."""
 
 import time
-from collections.abc import Callable
+from typing import Any
 
 from confluent_kafka import KafkaError
 
 from claimx.config.tree import Kafka as KafkaSettings
+from claimx.config.tree import Secret
 from claimx.telemetry.log import Log
 
-Config = dict[str, str | int | float | bool | Callable[..., object]]
+Config = dict[str, Any]  # what librdkafka takes: plain values and callbacks
 
 _QUIET_S = 10.0
 """During an outage librdkafka reports the same error about 20 times a second; one line in this time is told."""
@@ -21,7 +22,7 @@ def client_config(settings: KafkaSettings, client_id: str, log: Log) -> Config:
         client_id: tells the broker's operator who we are.
     """
     config: Config = {
-        **settings.client,
+        **{name: _plain(value) for name, value in settings.client.items()},
         "bootstrap.servers": settings.bootstrap_servers,
         "client.id": client_id,
         "security.protocol": settings.security_protocol,
@@ -36,6 +37,10 @@ def client_config(settings: KafkaSettings, client_id: str, log: Log) -> Config:
     if settings.sasl_password is not None:
         config["sasl.password"] = settings.sasl_password.reveal()
     return config
+
+
+def _plain(value: object) -> object:
+    return value.reveal() if isinstance(value, Secret) else value
 
 
 class _Quiet:

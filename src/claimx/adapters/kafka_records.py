@@ -1,6 +1,7 @@
 """From librdkafka's messages to batches of decoded items, one for each partition."""
 
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from confluent_kafka import KafkaError, Message
 
@@ -35,7 +36,7 @@ def sort_out(messages: Iterable[Message], handles: Mapping[int, Partition], now:
     """
     piles: dict[int, _Pile] = {}
     for message in messages:
-        number = message.partition()
+        number = cast(int, message.partition())
         error = message.error()
         if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # the library's name
             refuse(error, message)
@@ -43,7 +44,7 @@ def sort_out(messages: Iterable[Message], handles: Mapping[int, Partition], now:
         pile = piles.get(number)
         if pile is None:
             pile = piles[number] = _Pile()
-        offset = message.offset()
+        offset = cast(int, message.offset())
         if error is not None:
             pile.position = max(pile.position, offset)
             continue
@@ -84,7 +85,7 @@ def _item(message: Message, offset: int, now: Micros) -> Item:
     timestamp = now if millis == _NO_TIMESTAMP else millis * 1000
     if value is None:
         return Tombstone(offset, RECORD_OVERHEAD_BYTES)
-    headers = message.headers()
+    headers = cast(list[tuple[str, bytes | None]] | None, message.headers())
     try:
         return decode(value, offset, timestamp, headers)
     except PoisonError as error:

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
@@ -236,10 +237,8 @@ class ConsumerThread:
         if not self._commits:
             return
         failed = error or next((p.error for p in partitions if p.error is not None), None)
-        _settle(
-            self._commits.popleft(),
-            failed and TransientError("kafka.commit", f"{failed.name()}: {failed.str()}"),
-        )
+        problem = TransientError("kafka.commit", f"{failed.name()}: {failed.str()}") if failed else None
+        _settle(self._commits.popleft(), problem)
 
     def owned(self) -> list[Partition]:
         """The partitions that are assigned now; another thread sees them a moment late."""
@@ -250,9 +249,8 @@ class ConsumerThread:
     def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         for where in self._starts(consumer, partitions):
             self._slow.discard(where.partition)
-            self._handles[where.partition] = self._ask_loop(
-                lambda where=where: self._assignments.assigned(where.topic, where.partition, where.offset)
-            )
+            begin = partial(self._assignments.assigned, where.topic, where.partition, where.offset)
+            self._handles[where.partition] = self._ask_loop(begin)
             consumer.incremental_assign([where])
         if self._is_paused:
             consumer.pause(list(partitions))

@@ -3,8 +3,9 @@
 import asyncio
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import obstore
 import obstore.store
@@ -16,11 +17,16 @@ from claimx.adapters.locations import is_panic, local_path, options
 from claimx.config.tree import Lake
 from claimx.errors import ConfigError, PermanentError, TransientError
 
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
 _FOREIGN = (BaseError, OSError, ValueError)
 _PREFIX = re.compile(r"(aws|azure_storage|azure|google)_")
 _CLIENT_OPTIONS = frozenset(
     {"allow_http", "allow_invalid_certificates", "connect_timeout", "timeout", "proxy_url", "user_agent"}
 )
+_RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
+"""Few: the stage tries again, and its circuit must see that a store is down."""
 _OF_TABLES_ONLY = re.compile(
     r"max_retries|retry_timeout|backoff_config|s3_locking_provider|s3_allow_unsafe_rename|object_store_"
 )
@@ -80,7 +86,7 @@ def _reason(error: BaseException) -> str:
 def _remote(url: str, settings: Lake) -> obstore.store.ObjectStore:
     config, client = _split(options(settings.storage))
     untyped = cast(Callable[..., obstore.store.ObjectStore], from_url)
-    return untyped(url, config=config, client_options=client)
+    return untyped(url, config=config, client_options=client, retry_config=_RETRIES)
 
 
 def _split(storage: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:

@@ -71,11 +71,12 @@ class Daemon:
             summary.duration_s = round(loop.time() - began, 3)
             summary.exit_code = DONE if is_clean else DRAIN_DEADLINE
             self._tell(summary)
-            return summary.exit_code
         except asyncio.CancelledError:
             if not self._is_stopping:
                 raise
             return DONE  # stopped before anything was received
+        else:
+            return summary.exit_code
         finally:
             await self._close(stack)
 

@@ -58,9 +58,9 @@ def write_json(summary: Summary, path: Path) -> None:
 
 def as_text(summary: Summary) -> str:
     """Write the summary as a table of plain text."""
+    ends = ("committed", "forwarded", "parked", "dead_lettered", "skipped", "revoked", "in_flight")
     rows: list[tuple[str, str]] = [("received", f"{summary.received:,}")]
-    for name in ("committed", "forwarded", "parked", "dead_lettered", "skipped", "revoked", "in_flight"):
-        rows.append((f"  {name}", f"{getattr(summary, name):,}"))
+    rows += [(f"  {name}", f"{getattr(summary, name):,}") for name in ends]
     rows += [(name, f"{count:,}") for name, count in sorted(summary.tables.items())]
     rows += [
         ("files stored", f"{summary.files:,} ({summary.file_bytes / 1e6:,.1f} MB)"),

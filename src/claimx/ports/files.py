@@ -18,7 +18,7 @@ class RemoteFile(Protocol):
     content_type: str | None
 
     def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Read the body once, in pieces.
+        """Read the body once, in pieces; the first one has 1 KiB at least, unless the body is shorter.
 
         Raises:
             TransientError: the connection broke, stalled, or fewer or more bytes came than promised.
@@ -34,7 +34,7 @@ class FileHost(Protocol):
 
         Raises (on entering):
             PermanentError: ``url.refused``, a hop that we may not fetch; other 4xx.
-            ExpiredUrlError: 401, 403, 404, 410, or HTML where the name says otherwise.
+            ExpiredUrlError: 401, 403, 404, 410; whether a page came instead of the file, the caller sees.
             TransientError: no answer, 429, 5xx.
         """
         ...

@@ -1,23 +1,27 @@
 """Frontiers become committed offsets, after settlement only (I2)."""
 
 import asyncio
+from collections.abc import Callable
 
 from claimx.errors import TransientError
 from claimx.ports.source import Source
-from claimx.stages.intake import Intake
 from claimx.stages.partitions import Partitions
 from claimx.telemetry.log import Log
 
 
 class Commit:
-    """Commits what has moved, at most once an interval; costs nothing while nothing moves."""
+    """Commits what has moved, at most once an interval; costs nothing while nothing moves.
+
+    Args:
+        moved: called before each commit: partitions may have caught up.
+    """
 
     def __init__(
-        self, source: Source, partitions: Partitions, intake: Intake, interval_s: float, log: Log
+        self, source: Source, partitions: Partitions, moved: Callable[[], None], interval_s: float, log: Log
     ) -> None:
         self._source = source
         self._partitions = partitions
-        self._intake = intake
+        self._moved = moved
         self._interval_s = interval_s
         self._log = log
 
@@ -32,7 +36,7 @@ class Commit:
     async def once(self) -> None:
         """Commit every frontier that is ahead of what is committed; what fails is tried again."""
         self._partitions.is_dirty = False
-        self._intake.speed_up()
+        self._moved()
         owned = [p for p in self._partitions.owned.values() if p.topic == self._source.topic]
         moved = [(p, frontier) for p in owned if (frontier := p.frontier()) > p.committed]
         if not moved:

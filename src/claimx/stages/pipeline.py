@@ -87,7 +87,7 @@ class Pipeline:
         self._intake = Intake(self.source, self.partitions, flow.pools.intake, ingest)
         self._retry = Retry(ports.delay, flow.settlement, flow.fates, flow.pools.intake, flow.runtime)
         self._commit = Commit(
-            self.source, self.partitions, self._intake, settings.kafka.commit_interval_s, log
+            self.source, self.partitions, self._intake.speed_up, settings.kafka.commit_interval_s, log
         )
 
     @property

@@ -30,7 +30,9 @@ class Log(Protocol):
         ...
 
 
-def configure(level: Literal["debug", "info", "warning", "error"], form: Literal["auto", "json", "console"]) -> Log:
+def configure(
+    level: Literal["debug", "info", "warning", "error"], form: Literal["auto", "json", "console"]
+) -> Log:
     """Set structlog up for this process and return the log.
 
     Args:

@@ -1,0 +1,150 @@
+"""The files root on a local disk."""
+
+import asyncio
+import os
+import traceback
+from pathlib import Path
+
+import pytest
+
+from claimx.adapters.object_store import ObjectStore
+from claimx.config.tree import Lake, Secret
+from claimx.errors import ConfigError, PermanentError, TransientError
+
+KEY = "5395115/96269553/kitchen.jpg"
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def store_at(url: str, **storage: str | Secret) -> ObjectStore:
+    return ObjectStore(Lake(tables_url="unused", files_url=url, storage=storage))
+
+
+@pytest.fixture
+def spooled(tmp_path: Path) -> Path:
+    path = tmp_path / "spooled"
+    path.write_bytes(os.urandom(12_000_000))
+    return path
+
+
+@pytest.mark.parametrize("name", ["files", "with blank", "100%25#x", "größe"])
+@pytest.mark.parametrize("as_url", [False, True])
+async def test_a_file_lies_under_its_key(tmp_path, name, as_url):
+    root = tmp_path / name
+    store = store_at(root.as_uri() if as_url else str(root))
+    await store.put(KEY, b"picture")
+    assert (root / KEY).read_bytes() == b"picture"
+
+
+async def test_a_large_file_comes_from_the_spool(tmp_path, spooled):
+    await store_at(str(tmp_path / "files")).put(KEY, spooled)
+    assert (tmp_path / "files" / KEY).read_bytes() == spooled.read_bytes()
+
+
+async def test_doing_it_again_overwrites_and_leaves_nothing_beside(tmp_path):
+    store = store_at(str(tmp_path / "files"))
+    for content in (b"one", b"", b"three"):
+        await store.put(KEY, content)
+    assert (tmp_path / "files" / KEY).read_bytes() == b"three"
+    assert names((tmp_path / "files" / KEY).parent) == ["kitchen.jpg"]
+
+
+async def test_many_files_are_stored_at_once(tmp_path):
+    store = store_at(str(tmp_path / "files"))
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        for number in range(100):
+            group.create_task(store.put(f"1/{number}/a.jpg", b"x" * number))
+    assert all((tmp_path / f"files/1/{number}/a.jpg").stat().st_size == number for number in range(100))
+
+
+@pytest.mark.parametrize(
+    "name", ["ü é.jpg", "e\u0301.jpg", "a b (1).jpg", "..hidden", "a+b&c=d.jpg", "~x", "漢字.pdf"]
+)
+async def test_a_name_is_kept_as_it_is(tmp_path, name):
+    await store_at(str(tmp_path / "files")).put(f"1/2/{name}", b"x")
+    assert names(tmp_path / "files/1/2") == [name]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "",
+        "/etc/passwd",
+        "../x",
+        "1/../../x",
+        "1/2/..",
+        "1//x",
+        "1/./x",
+        "1/2/",
+        "1/2\\..\\x",
+        "1/2/x\0y",
+        "1/2/x\n",
+    ],
+)
+async def test_a_key_that_could_leave_the_root_is_refused(tmp_path, key):
+    store = store_at(str(tmp_path / "files"))
+    with pytest.raises(PermanentError) as caught:
+        await store.put(key, b"x")
+    assert caught.value.code == "store.bad_key"
+    assert names(tmp_path) == ["files"]
+    assert names(tmp_path / "files") == []
+
+
+async def test_a_file_in_the_way_is_transient(tmp_path):
+    store = store_at(str(tmp_path / "files"))
+    (tmp_path / "files/5395115").write_bytes(b"not a directory")
+    with pytest.raises(TransientError) as caught:
+        await store.put(KEY, b"x")
+    assert caught.value.code.startswith("store.")
+
+
+async def test_a_lost_spool_file_is_transient(tmp_path):
+    with pytest.raises(TransientError) as caught:
+        await store_at(str(tmp_path / "files")).put(KEY, tmp_path / "gone")
+    assert caught.value.code == "store.file_not_found"
+
+
+async def test_a_store_that_does_not_answer_is_transient_and_names_no_secret(unused_tcp_port):
+    store = store_at(
+        "s3://bucket/files",
+        AWS_ENDPOINT_URL=f"http://127.0.0.1:{unused_tcp_port}",
+        AWS_ALLOW_HTTP="true",
+        AWS_TIMEOUT="1s",
+        AWS_REGION="us-east-1",
+        AWS_ACCESS_KEY_ID="key-id",
+        AWS_SECRET_ACCESS_KEY=Secret("s3cr3t"),
+        AWS_S3_ALLOW_UNSAFE_RENAME="false",
+        max_retries="0",
+        retry_timeout="1s",
+    )
+    with pytest.raises(TransientError) as caught:
+        async with asyncio.timeout(30):
+            await store.put(KEY, b"x")
+    assert caught.value.code == "store.generic"
+    assert "s3cr3t" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("url", "storage"),
+    [
+        ("s3://bucket/x", {"bogus": "1"}),
+        ("ftp://host/x", {}),
+        ("abfss://ws@onelake.dfs.fabric.microsoft.com/x", {"nope": "1"}),
+    ],
+)
+def test_a_url_or_an_option_that_cannot_be_used_is_a_config_error(url, storage):
+    with pytest.raises(ConfigError, match="files_url"):
+        store_at(url, **storage)
+
+
+def test_a_root_that_is_a_file_is_a_config_error(tmp_path):
+    (tmp_path / "files").write_bytes(b"")
+    with pytest.raises(ConfigError, match="files_url"):
+        store_at(str(tmp_path / "files"))
+
+
+@pytest.mark.parametrize("option", ["azure_storage_client_id", "use_fabric_endpoint"])
+def test_onelake_can_be_named(option):
+    store_at("abfss://ws@onelake.dfs.fabric.microsoft.com/house.Lakehouse/Files", **{option: "true"})
