@@ -1,4 +1,4 @@
-# Targets: setup run test test-kafka simulate bench lint format lock
+# Targets: setup run test test-kafka simulate replay bench lint format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,7 +6,7 @@ KAFKA_JARS := tests/kafka/target/jars
 LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-.PHONY: setup run test test-kafka simulate bench lint format lock
+.PHONY: setup run test test-kafka simulate replay bench lint format lock
 
 # Makes .venv with everything that requirements/dev.lock names, and this project in it.
 setup: .venv/.stamp
@@ -26,8 +26,8 @@ run: setup
 
 # Runs every test that needs nothing but Python.
 test: setup
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not kafka" \
-		tests/unit tests/property tests/contract tests/integration tests/simulation tests/e2e
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/property tests/contract tests/integration tests/e2e
+	$(BIN)/pytest tests/simulation
 
 # Runs the tests of Kafka's own behaviour against Apache Kafka. Needs Java 17 and Maven, which fetches the jars once.
 test-kafka: setup $(KAFKA_JARS)/.stamp
@@ -39,9 +39,13 @@ $(KAFKA_JARS)/.stamp: tests/kafka/pom.xml
 	mvn --quiet --batch-mode --file tests/kafka/pom.xml dependency:copy-dependencies
 	touch $@
 
-# Runs many more histories of the simulated engine than the tests do.
+# Runs many more histories of the simulated engine than the tests do; a seed that fails is printed.
 simulate: setup
-	$(BIN)/pytest -n 2 --timeout 3600 tests/simulation --histories 2000
+	PYTHONPATH=tests $(BIN)/python -m simulation.many 0 20000
+
+# Runs one of these histories again: make replay SEED=17
+replay: setup
+	PYTHONPATH=tests $(BIN)/python -m simulation.many $(SEED) $$(($(SEED) + 1))
 
 # Measures the ingest path; bench/README.md says what the numbers mean.
 bench: setup

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from support.kafka import Broker, apache_broker, mock_broker
 
 
@@ -16,12 +17,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked ``kafka`` are about Apache Kafka's own behaviour: the mock cluster's session leaves them out."""
-    if config.getoption("--kafka") == "apache":
-        return
-    left_out = [item for item in items if item.get_closest_marker("kafka")]
-    config.hook.pytest_deselected(items=left_out)
-    items[:] = [item for item in items if item not in left_out]
+    """With the mock cluster, leave out what is about Apache Kafka itself; with Apache Kafka, what uses no broker."""
+    apache = config.getoption("--kafka") == "apache"
+    kept = [
+        item
+        for item in items
+        if (
+            "broker" in getattr(item, "fixturenames", ())
+            if apache
+            else item.get_closest_marker("kafka") is None
+        )
+    ]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,8 @@ def consumer_of(broker: Broker, group: str) -> Consumer:
             "group.id": group,
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
+            # the mock cluster waits for a member that has left until its session ends
+            "session.timeout.ms": 6000,
         }
     )
 

@@ -65,9 +65,11 @@ class Checker:
 
     def is_done(self, story: Story) -> bool:
         """Strictly committed: nothing waits, nothing was given up."""
-        return story.fate == "ok" and all(
-            key in self._world.lake.rows[table] for table, key in story.rows
-        ) and all(self.has_file(story, media_id) for media_id in story.media)
+        return (
+            story.fate == "ok"
+            and all(key in self._world.lake.rows[table] for table, key in story.rows)
+            and all(self.has_file(story, media_id) for media_id in story.media)
+        )
 
     # ---- I2, at every step ----
 
@@ -82,21 +84,33 @@ class Checker:
         outcome = self._world.logged.get((number, offset))
         need(outcome is not None, f"I1: no line in the event log for {at}")
         if isinstance(item, Malformed):
-            need(letter_id(Origin(TOPIC, number, offset), "") in self._world.letters, f"I2: {at} not dead-lettered")
+            need(
+                letter_id(Origin(TOPIC, number, offset), "") in self._world.letters,
+                f"I2: {at} not dead-lettered",
+            )
         if isinstance(item, Event):
             story = self._world.stories.events[item.event_id]
-            need(self.has_row("claimx_events", (item.event_id,), item.event_id), f"I2: no row in claimx_events for {at}")
+            need(
+                self.has_row("claimx_events", (item.event_id,), item.event_id),
+                f"I2: no row in claimx_events for {at}",
+            )
             if item.is_enriched:
                 need(self.is_enriched(story), f"I2: enrichment of {at} is not durable")
-                need(outcome not in HELD or self.is_done(story), f"I1: {at} logged as {outcome}, but it is not")
+                need(
+                    outcome not in HELD or self.is_done(story), f"I1: {at} logged as {outcome}, but it is not"
+                )
 
     def deleted(self, row: DelayRow) -> None:
         story, child = self._world.stories.events[row.task.event_id], row.task.child
         if child == "enrich":
-            self._world.need(self.is_enriched(story), f"I1: delay row {row.task.event_id} deleted without an outcome")
+            self._world.need(
+                self.is_enriched(story), f"I1: delay row {row.task.event_id} deleted without an outcome"
+            )
         else:
             media_id = child.partition(":")[2]
-            self._world.need(self.is_covered(story, media_id), f"I1: delay row {child} deleted without an outcome")
+            self._world.need(
+                self.is_covered(story, media_id), f"I1: delay row {child} deleted without an outcome"
+            )
 
     # ---- I1 and I4, every few seconds ----
 
@@ -105,7 +119,10 @@ class Checker:
         problem = parts.violation()
         need(problem is None, f"I1: {process}: {problem}")
         for budget in (flow.pools.intake, flow.pools.api, flow.pools.files, flow.pools.spool):
-            need(0 <= budget.used <= max(budget.limit, 64 * 2**20), f"I4: {process}: {budget.used} of {budget.limit}")
+            need(
+                0 <= budget.used <= max(budget.limit, 64 * 2**20),
+                f"I4: {process}: {budget.used} of {budget.limit}",
+            )
         for partition in parts.owned.values():
             need(self._is_near(partition, parts.max_ahead), f"I4: {process}: {partition.ahead()} ahead")
 
@@ -154,4 +171,6 @@ class Checker:
         need(problem is None, f"I1: {process}: {problem}")
         for budget in (flow.pools.intake, flow.pools.api, flow.pools.files, flow.pools.spool):
             need(budget.used == 0, f"I4: {process} leaks {budget.used} bytes")
-        need(len(flow.settlement.in_flight) == 0, f"I1: {process}: the map of receipts in flight is not empty")
+        need(
+            len(flow.settlement.in_flight) == 0, f"I1: {process}: the map of receipts in flight is not empty"
+        )

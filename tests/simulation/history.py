@@ -14,7 +14,14 @@ from claimx.telemetry.log import Log
 from simulation.checker import Checker
 from simulation.simloop import INCARNATION, Incarnation, StuckError
 from simulation.simports import (
-    SimApi, SimClock, SimDeadLetters, SimDelay, SimFileHost, SimLake, SimSource, SimStore,
+    SimApi,
+    SimClock,
+    SimDeadLetters,
+    SimDelay,
+    SimFileHost,
+    SimLake,
+    SimSource,
+    SimStore,
 )
 from simulation.world import ViolationError, World
 
@@ -51,7 +58,9 @@ class Process:
 
     @property
     def is_member(self) -> bool:
-        return not self.is_dead and not self.is_leaving and not (self.incarnation and self.incarnation.is_frozen)
+        return (
+            not self.is_dead and not self.is_leaving and not (self.incarnation and self.incarnation.is_frozen)
+        )
 
 
 class History:
@@ -88,9 +97,15 @@ class History:
         spool = MemorySpool()
         ports: dict[str, Any] = {
             "make_source": lambda assignments: SimSource(world, process.name, assignments),
-            "api": SimApi(world), "host": SimFileHost(world), "spool": spool, "store": SimStore(world, spool),
-            "lake": SimLake(world), "delay": SimDelay(world, process.name), "dead_letters": SimDeadLetters(world),
-            "clock": SimClock(world), "luck": world.rng,
+            "api": SimApi(world),
+            "host": SimFileHost(world),
+            "spool": spool,
+            "store": SimStore(world, spool),
+            "lake": SimLake(world),
+            "delay": SimDelay(world, process.name),
+            "dead_letters": SimDeadLetters(world),
+            "clock": SimClock(world),
+            "luck": world.rng,
         }
         drain_s = world.rng.choice((0.5, 5.0, 30.0))
         limits = msgspec.structs.replace(self._settings.limits, drain_s=drain_s)
@@ -150,7 +165,9 @@ class History:
         took, limit = self.world.loop.clock - began, pipeline._settings.limits.drain_s
         if freezes == self.world.stats["freezes"]:
             self.world.need(took <= limit + 4, f"drain: took {took:.1f} s of {limit} s")
-            self.world.need(not task.result() or pipeline.live == 0, "drain: clean, but something is in flight")
+            self.world.need(
+                not task.result() or pipeline.live == 0, "drain: clean, but something is in flight"
+            )
         for number, owner in enumerate(self.world.owners):
             if owner is process.source:
                 self.world.owners[number] = None
@@ -271,15 +288,23 @@ def _settings(world: World) -> tree.Settings:
             max_partition_ahead=rng.choice((8, 30, 20_000)), commit_interval_s=rng.choice((0.05, 1.0))
         ),
         api=tree.Api(token=tree.Secret("fake"), circuit=tree.Circuit(failures=5, reset_s=10.0)),
-        enrich=tree.Enrich(workers=rng.choice((1, 2, 4)), queue_items=rng.choice((1, 2, 8)), visibility_s=300.0),
+        enrich=tree.Enrich(
+            workers=rng.choice((1, 2, 4)), queue_items=rng.choice((1, 2, 8)), visibility_s=300.0
+        ),
         download=tree.Download(
-            workers=rng.choice((1, 2, 4)), queue_items=rng.choice((1, 2, 8)),
-            memory_file_bytes=rng.choice((16, MIB, 9 * MIB)), max_bytes=1000, spool_bytes=rng.choice((50, 10**9)),
+            workers=rng.choice((1, 2, 4)),
+            queue_items=rng.choice((1, 2, 8)),
+            memory_file_bytes=rng.choice((16, MIB, 9 * MIB)),
+            max_bytes=1000,
+            spool_bytes=rng.choice((50, 10**9)),
         ),
         upload=tree.Upload(workers=rng.choice((1, 2, 4)), queue_items=rng.choice((1, 2, 8))),
         lake=tree.Lake(
-            tables_url="memory", files_url="memory", flush_rows=rng.choice((3, 10, 100)),
-            flush_bytes=rng.choice((MIB, 64 * MIB)), flush_interval_s=rng.choice((0.5, 5.0)),
+            tables_url="memory",
+            files_url="memory",
+            flush_rows=rng.choice((3, 10, 100)),
+            flush_bytes=rng.choice((MIB, 64 * MIB)),
+            flush_interval_s=rng.choice((0.5, 5.0)),
         ),
         retry=tree.Retry(delays_s=(30.0, 60.0, 120.0, 240.0), max_age_s=1200.0),
         limits=tree.Limits(memory_bytes=64 * MIB),

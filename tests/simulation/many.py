@@ -45,7 +45,9 @@ def main() -> int:
         if n % 1000 == 0:
             print(f"{n} seeds, {sum(map(len, bad.values()))} bad", file=sys.stderr, flush=True)
     took, number = time.perf_counter() - began, args.last - args.first
-    print(f"{number} seeds, {sum(map(len, bad.values()))} bad, {number / took:.1f}/s, {steps // max(1, number)} steps each; {dict(stats)}")
+    print(
+        f"{number} seeds, {sum(map(len, bad.values()))} bad, {number / took:.1f}/s, {steps // max(1, number)} steps each; {dict(stats)}"
+    )
     for problem, seeds in sorted(bad.items(), key=lambda entry: -len(entry[1])):
         print(f"{len(seeds):6} {problem} seeds {sorted(seeds)[:6]}")
     return 1 if bad and args.bug is None else 0

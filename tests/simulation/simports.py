@@ -100,7 +100,9 @@ class SimSource:
         if partition.revoked:
             return
         if self._world.owners[partition.number] is not self:
-            raise TransientError("kafka.fenced")  # the broker checks the member, not which assignment it means
+            raise TransientError(
+                "kafka.fenced"
+            )  # the broker checks the member, not which assignment it means
         self._world.commit(partition.number, offset)
 
     def pause(self, partition: Partition) -> None:

@@ -16,8 +16,16 @@ HOST = "https://files.example.com"
 FATES = ("ok",) * 8 + ("permanent", "always")
 ROW_ONLY = "PROJECT_CONVERSATION_UPDATED"
 _TYPES = (
-    "PROJECT_CREATED", "PROJECT_FILE_ADDED", "PROJECT_FILE_ADDED", "PROJECT_FILE_ADDED", "PROJECT_MFN_ADDED",
-    "CUSTOM_TASK_ASSIGNED", "POLICYHOLDER_INVITED", "VIDEO_COLLABORATION_COMPLETED", ROW_ONLY, ROW_ONLY,
+    "PROJECT_CREATED",
+    "PROJECT_FILE_ADDED",
+    "PROJECT_FILE_ADDED",
+    "PROJECT_FILE_ADDED",
+    "PROJECT_MFN_ADDED",
+    "CUSTOM_TASK_ASSIGNED",
+    "POLICYHOLDER_INVITED",
+    "VIDEO_COLLABORATION_COMPLETED",
+    ROW_ONLY,
+    ROW_ONLY,
 )
 _SIZES = (1024, 1024, 5 * 2**20, 12 * 2**20)
 
@@ -53,12 +61,18 @@ class Stories:
         project, kind = str(100 + rng.randrange(4)), rng.choice(_TYPES)
         fate, thing = rng.choice(FATES), str(1000 + number)
         event = Event(
-            f"e{number}", kind, project,
+            f"e{number}",
+            kind,
+            project,
             thing if kind == "PROJECT_FILE_ADDED" else None,
             thing if kind == "CUSTOM_TASK_ASSIGNED" else None,
             thing if kind == "VIDEO_COLLABORATION_COMPLETED" else None,
             f"MFN{number}" if kind == "PROJECT_MFN_ADDED" else None,
-            1_768_146_000_000_000 + number, True, "{}", 0, rng.choice(_SIZES),
+            1_768_146_000_000_000 + number,
+            True,
+            "{}",
+            0,
+            rng.choice(_SIZES),
         )
         if kind in {"PROJECT_FILE_ADDED", "CUSTOM_TASK_ASSIGNED"}:
             self.fates[f"ask:{thing}"] = fate
@@ -75,7 +89,9 @@ class Stories:
         if event.is_enriched and fate == "ok":
             self._owe(story)
             if story.media and rng.random() < 0.05:
-                self.bad_rows.add(f"{rng.choice(('claimx_attachment_metadata', 'claimx_attachments'))}/{thing}")
+                self.bad_rows.add(
+                    f"{rng.choice(('claimx_attachment_metadata', 'claimx_attachments'))}/{thing}"
+                )
         self._arrive(event)
 
     def _arrive(self, event: Event) -> None:
@@ -93,8 +109,16 @@ class Stories:
         """Let the handler talk to an API without faults: its rows and downloads are what must come out."""
         event = story.event
         task = EnrichmentTask(
-            event.event_id, event.event_type, event.project_id, event.ingested_at, Origin("", 0, 0), 0,
-            event.media_id, event.task_assignment_id, event.video_collaboration_id, event.master_file_name,
+            event.event_id,
+            event.event_type,
+            event.project_id,
+            event.ingested_at,
+            Origin("", 0, 0),
+            0,
+            event.media_id,
+            event.task_assignment_id,
+            event.video_collaboration_id,
+            event.master_file_name,
         )
         plan = plan_for(task, is_last_ask=False)
         try:
@@ -119,30 +143,57 @@ class Stories:
     def body(self, request: ApiRequest, clock: float) -> Json:
         match request:
             case GetProject(project_id):
-                return {"data": {"project": {
-                    "projectId": int(project_id), "projectNumber": f"N{project_id}",
-                    "customerInformation": {"firstName": "Pat", "emails": [{"emailAddress": "p@example.com"}]},
-                }, "teamMembers": [{"userName": "a@example.com", "primaryContact": True}]}}
+                return {
+                    "data": {
+                        "project": {
+                            "projectId": int(project_id),
+                            "projectNumber": f"N{project_id}",
+                            "customerInformation": {
+                                "firstName": "Pat",
+                                "emails": [{"emailAddress": "p@example.com"}],
+                            },
+                        },
+                        "teamMembers": [{"userName": "a@example.com", "primaryContact": True}],
+                    }
+                }
             case GetMedia(project_id, media_ids):
                 wanted = media_ids or tuple(self.project_media.get(project_id, ()))
-                return {"data": [
-                    {"mediaID": int(m), "mediaName": f"{m}.jpg", "mediaType": "jpg",
-                     "fullDownloadLink": f"{HOST}/{m}?sign=FAKE&systemDate=1768146000000&expires=864000000"}
-                    for m in wanted if self.visible_at.get(m, -1.0) <= clock
-                ]}
+                return {
+                    "data": [
+                        {
+                            "mediaID": int(m),
+                            "mediaName": f"{m}.jpg",
+                            "mediaType": "jpg",
+                            "fullDownloadLink": f"{HOST}/{m}?sign=FAKE&systemDate=1768146000000&expires=864000000",
+                        }
+                        for m in wanted
+                        if self.visible_at.get(m, -1.0) <= clock
+                    ]
+                }
             case GetTask(assignment_id):
                 story = self.events[f"e{int(assignment_id) - 1000}"]
                 return {
-                    "assignmentId": int(assignment_id), "projectId": int(story.event.project_id), "status": "ASSIGNED",
+                    "assignmentId": int(assignment_id),
+                    "projectId": int(story.event.project_id),
+                    "status": "ASSIGNED",
                     "customTask": {"taskId": 7, "name": "Form", "modifiedDate": "2026-01-10T22:14:44Z"},
-                    "externalLinkData": {"linkId": int(assignment_id), "email": "p@example.com", "phone": "null"},
+                    "externalLinkData": {
+                        "linkId": int(assignment_id),
+                        "email": "p@example.com",
+                        "phone": "null",
+                    },
                 }
             case GetVideos(project_id):
-                return {"data": [
-                    {"videoCollaborationId": int(s.event.video_collaboration_id), "claimId": int(project_id)}
-                    for s in self.events.values()
-                    if s.event.video_collaboration_id and s.event.project_id == project_id
-                ]}
+                return {
+                    "data": [
+                        {
+                            "videoCollaborationId": int(s.event.video_collaboration_id),
+                            "claimId": int(project_id),
+                        }
+                        for s in self.events.values()
+                        if s.event.video_collaboration_id and s.event.project_id == project_id
+                    ]
+                }
 
     def file(self, url: str) -> bytes:
         """The content behind a URL, or what the file host raises."""
@@ -169,5 +220,3 @@ def _at(event: Event, offset: int) -> Event:
 
 def _malformed(offset: int) -> Malformed:
     return Malformed("event.not_json", "", None, b"{", [], 0, offset, 1024)
-
-

@@ -29,5 +29,3 @@ def test_a_seed_replays_exactly(seed: int) -> None:
     again = [result[1:] for result, *_ in (list(many(seed, seed + 1)) for _ in range(2))]
     assert again[0] == again[1]
     assert again[0][1] > 100  # steps: something happened
-
-

@@ -90,7 +90,11 @@ class World:
         return self.rng.random() < self.p_fail
 
     async def effect(
-        self, dependency: str, act: Callable[[], T], error: type[Exception] = TransientError, mean: float = 0.02
+        self,
+        dependency: str,
+        act: Callable[[], T],
+        error: type[Exception] = TransientError,
+        mean: float = 0.02,
     ) -> T:
         """An outside effect: it fails before or after it landed, or it lands; death is possible on both sides."""
         await self.point(mean)
@@ -130,4 +134,6 @@ class World:
         headers = {name: content.decode() for name, content in letter.headers}
         self.letters[letter.id] = letter
         if "claimx-event-id" in headers:
-            self.letter_of[headers["claimx-event-id"], headers.get("claimx-child", "row")] = headers["claimx-error-code"]
+            self.letter_of[headers["claimx-event-id"], headers.get("claimx-child", "row")] = headers[
+                "claimx-error-code"
+            ]

@@ -28,7 +28,7 @@ from claimx.domain.events import Event
 from claimx.domain.rows import Row, Table
 from claimx.domain.tables import EVENT_LOG, EVENTS, TABLES
 from claimx.domain.times import Micros
-from claimx.errors import LakeError
+from claimx.errors import ConfigError, LakeError
 
 _T = TypeVar("_T")
 _THREADS = 4
@@ -53,6 +53,9 @@ class DeltaLake:
     Args:
         dedup_days: days around an event's own date in which a given id is looked for.
         tables: every declared table by name.
+
+    Raises:
+        ConfigError: ``tables_url`` cannot be used.
     """
 
     def __init__(self, settings: Lake, dedup_days: int, tables: Mapping[str, Table] = TABLES) -> None:
@@ -105,6 +108,8 @@ def _kept(settings: Lake, table: Table) -> KeptTable:
     if root is None:
         url = f"{settings.tables_url.rstrip('/')}/{table.name}"
         return KeptTable(table, url, None, options(settings.storage))
+    if "%" in str(root):
+        raise ConfigError("lake.tables_url: a path with a percent sign is read as another path by delta-rs")
     return KeptTable(table, (root / table.name).as_uri(), root / table.name, {})
 
 
@@ -166,7 +171,11 @@ def _append(frame: pl.DataFrame, table: DeltaTable) -> None:
 
 
 def _merger(frame: pl.DataFrame, on: str, table: DeltaTable) -> TableMerger:
-    """Begin a MERGE. ``streamed_exec`` would keep it from skipping files that the source cannot match."""
+    """Begin a MERGE on what is there now: one that starts before another process's commit does its work in vain.
+
+    ``streamed_exec`` would keep it from skipping files that the source cannot match.
+    """
+    table.update_incremental()
     return table.merge(
         frame,
         on,

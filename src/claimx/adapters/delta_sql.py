@@ -39,7 +39,7 @@ def upsert(table: Table, carried: Collection[str]) -> Upsert:
         " AND ".join(f"t.{name} = s.{name}" for name in table.key),
         _any_of([changed(column) for column in columns if column.policy is not Policy.KEY]),
         {column.name: merged(column) for column in columns if column.policy is not Policy.KEY},
-        {column.name: f"s.{column.name}" for column in columns},
+        {column.name: inserted(column) for column in columns},
     )
 
 
@@ -62,6 +62,13 @@ def merged(column: Column) -> str:
             return (
                 f"CASE WHEN {mine} IS NULL OR {theirs} {_better(column)} {mine} THEN {theirs} ELSE {mine} END"
             )
+
+
+def inserted(column: Column) -> str:
+    """The expression of one column where there is no row yet: merged onto nothing."""
+    if column.policy is Policy.NEWEST:
+        return f"CASE WHEN s.{column.clock} IS NOT NULL THEN s.{column.name} ELSE NULL END"
+    return f"s.{column.name}"
 
 
 def changed(column: Column) -> str:

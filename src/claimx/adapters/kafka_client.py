@@ -27,7 +27,7 @@ def client_config(settings: KafkaSettings, client_id: str, log: Log) -> Config:
         "client.id": client_id,
         "security.protocol": settings.security_protocol,
         "enable.metrics.push": False,
-        "log_level": 3,
+        "log_level": 2,  # what matters comes by error_cb, as lines of ours
         "error_cb": _Quiet(log).failed,
     }
     if settings.sasl_mechanism:

@@ -15,9 +15,12 @@ from claimx.config.load import Loaded
 from claimx.config.options import BenchOptions, RunOptions, SandboxOptions
 from claimx.ops.bench import as_json, as_text
 from claimx.sandbox.launch import Sandbox
+from claimx.sandbox.manifest import problems
 from claimx.telemetry.log import configure
 
 T = TypeVar("T")
+
+FOUND_SOMETHING = 3
 
 Load = Callable[[Mapping[str, object] | None], Loaded]
 """Loads the settings, under what the sandbox decides."""
@@ -69,15 +72,29 @@ async def _run_with_sandbox(load: Load, options: RunOptions) -> int:
         started = await _start_sandbox(options.sandbox or SandboxOptions(), stack)
         settings = load(started.settings_overrides()).settings
         log = configure(settings.log.level, settings.log.format)
-        return await Daemon(settings, options, log, started.feed_done).run()
+        daemon = Daemon(settings, options, log, started.feed_done)
+        code = await daemon.run()
+        return code or (_compared(started, daemon) if options.exit_when_idle else 0)
+
+
+def _compared(started: Sandbox, daemon: Daemon) -> int:
+    """Say whether the lake holds what the feed must come to."""
+    if daemon.delayed:
+        sys.stderr.write(
+            f"sandbox: {daemon.delayed} items still wait for a retry: the lake is not compared\n"
+        )
+        return 0
+    found = problems(started.manifest, str(started.tables_dir), str(started.files_dir))
+    for problem in found:
+        sys.stderr.write(f"sandbox: {problem}\n")
+    if not found:
+        sys.stderr.write("sandbox: every row and every file is there, once, as the manifest says\n")
+    return FOUND_SOMETHING if found else 0
 
 
 async def _start_sandbox(options: SandboxOptions, stack: AsyncExitStack) -> Sandbox:
-    directory = options.dir or Path(
-        stack.enter_context(tempfile.TemporaryDirectory(prefix="claimx-sandbox-"))
-    )
     started = Sandbox(
-        options.seed, options.events, faults=options.faults, broker=options.broker, state_dir=directory
+        options.seed, options.events, faults=options.faults, broker=options.broker, state_dir=options.dir
     )
     return await stack.enter_async_context(started)
 

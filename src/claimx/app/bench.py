@@ -39,7 +39,7 @@ async def measure_ingest(options: BenchOptions, scratch: Path) -> IngestFigures:
     async with AsyncExitStack() as stack:
         servers = options.broker
         if servers is None:
-            broker = await stack.enter_async_context(Broker(topics, scratch / "broker.log"))
+            broker = await stack.enter_async_context(Broker(scratch))
             servers = broker.bootstrap_servers
         else:
             wanted = [topics.events_raw, topics.events_dlq, topics.enrichment_dlq, topics.downloads_dlq]

@@ -48,6 +48,7 @@ class Daemon:
         self._pipeline: Pipeline | None = None
         self._main: asyncio.Task[object] | None = None
         self._is_stopping = False
+        self.delayed = 0
 
     async def run(self) -> int:
         """Run until drained and return the exit code.
@@ -70,6 +71,7 @@ class Daemon:
             summary = await self._summary(assembly, pipeline, ports.delay)
             summary.duration_s = round(loop.time() - began, 3)
             summary.exit_code = DONE if is_clean else DRAIN_DEADLINE
+            self.delayed = summary.delayed
             self._tell(summary)
         except asyncio.CancelledError:
             if not self._is_stopping:

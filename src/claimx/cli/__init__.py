@@ -9,7 +9,7 @@ from claimx.config.environ import debug_wanted
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one command and leave with its exit code; the table of codes is in docs/operations.md."""
+    """Run one command and leave with its exit code; README.md has the table of codes."""
     given = list(sys.argv[1:] if argv is None else argv)
     debug = debug_wanted() or failures.DEBUG in given
     arguments = [argument for argument in given if argument != failures.DEBUG]

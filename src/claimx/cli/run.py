@@ -38,15 +38,17 @@ Run the pipeline: events from Kafka into tables and files.
 Logs are on stderr, the summary on stdout. The first SIGINT or SIGTERM drains, the second one ends at once.
 
 \b
-Exit codes: 0 done, 1 failed, 2 wrong usage, 75 work left at the drain deadline,
-78 configuration error, 130 interrupted twice.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the sandbox's lake is not what it
+should be, 75 work left at the drain deadline, 78 configuration error,
+130 or 143 ended at once by a second signal.
 """
 SANDBOX_HELP = """\b
 Start the embedded broker, the simulated ClaimX API and the event feed, without a pipeline.
 
 \b
-  claimx sandbox --events 2000
-      prints the addresses and keeps running until SIGINT
+  claimx sandbox --events 2000 > sandbox.toml
+      prints the settings to reach it, and stays until SIGINT;
+      elsewhere: claimx run -c sandbox.toml
   claimx sandbox --broker 127.0.0.1:9092 --dir ./trial
       feeds a broker of your own; tables and files would go below ./trial
 """

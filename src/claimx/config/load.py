@@ -67,16 +67,16 @@ def load(
         ConfigError: its text lists every problem with its place and, where there is one, a hint.
     """
     environ = variables() if environ is None else environ
-    file = TomlFile("claimx.toml") if path is None else read(path)
+    file = TomlFile("no claimx.toml") if path is None else read(path)
     entries, problems = _collected(file, environ, overrides or {}, sets)
     problems = [*file.problems, *problems]
     values = _values(entries, environ, problems)
     where = {name: entry.origin for name, entry in entries.items()}
     if not file.problems:
-        problems += _missing(file, entries, read_a_file=path is not None)
+        problems += _missing(file, entries)
     for check in _CHECKS:
         problems += [
-            Problem(where.get(found.path, "default"), found.path, found.message, found.hint)
+            Problem(where.get(found.path) or file.where(found.path), found.path, found.message, found.hint)
             for found in check(values)
         ]
     if problems:
@@ -160,12 +160,11 @@ def _store(
         options[key] = map_value(leaf, key, entry, environ)
 
 
-def _missing(file: TomlFile, entries: Mapping[str, Entry], *, read_a_file: bool) -> Iterator[Problem]:
+def _missing(file: TomlFile, entries: Mapping[str, Entry]) -> Iterator[Problem]:
     for leaf in LEAVES.values():
         if leaf.required and leaf.path not in entries:
             hint = f"set it in the file, as {leaf.variable}, or with --set {leaf.path}=..."
-            where = file.where(leaf.path) if read_a_file else "no claimx.toml found"
-            yield Problem(where, leaf.path, "is required", hint)
+            yield Problem(file.where(leaf.path), leaf.path, "is required", hint)
 
 
 def _built(struct: type[_StructT], path: str, values: Mapping[str, object]) -> _StructT:
@@ -179,7 +178,7 @@ def _built(struct: type[_StructT], path: str, values: Mapping[str, object]) -> _
 def _origins(entries: Mapping[str, Entry], values: Mapping[str, object]) -> dict[str, str]:
     origins = dict.fromkeys(LEAVES, "default")
     for path, entry in entries.items():
-        value = values.get(path)
+        value = _at(values, path)
         elsewhere = isinstance(value, Secret) and value.source not in {"literal", entry.origin}
         origins[path] = (
             f"{entry.origin} ({value.source})" if elsewhere and isinstance(value, Secret) else entry.origin

@@ -22,7 +22,7 @@ _AHEAD = 20_000
 _PARTITION_AHEAD = 5_000
 """Some 3 MB at most."""
 _LOOK_AGAIN_S = 0.2
-_ANSWER_S = 10.0
+_ANSWER_S = 5.0
 _FLUSH_S = 30.0
 
 
@@ -44,6 +44,8 @@ class Feed:
         self._first: dict[int, int] = {}
         self._next: dict[int, int] = {}
         self._failed: list[KafkaError] = []
+        self.waits = 0
+        """Times that it had to wait for the pipeline."""
         self.farthest = 0
         """The most records that the pipeline was ever behind."""
 
@@ -84,6 +86,7 @@ class Feed:
     def wait(self, end: threading.Event) -> None:
         """Wait until there is room for another chunk, or ``end``."""
         while not end.is_set() and not self._has_room():
+            self.waits += 1
             end.wait(_LOOK_AGAIN_S)
 
     def close(self) -> None:

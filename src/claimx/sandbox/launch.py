@@ -1,194 +1,173 @@
-"""Starts the sandbox's processes, each ended by its own process id, and tells what a pipeline needs to reach them."""
+"""Starts the sandbox: broker, simulator and feed, each a process of its own, and tells a pipeline where they are."""
 
-import asyncio
-import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 
 import msgspec
 
 from claimx.config.tree import Topics
-from claimx.errors import ClaimxError
+from claimx.sandbox.manifest import Manifest, manifest_of
+from claimx.sandbox.process import Process
 
-_READY_S = 30.0
-_END_S = 5.0
-_TAIL_BYTES = 2000
-_TOKEN = "c2FuZGJveC11c2VyOm5vdC1hLXJlYWwtcGFzc3dvcmQ="  # noqa: S105  # base64 of sandbox-user:not-a-real-password
-_GROUP = "claimx-sandbox"
+TOKEN = "c2FuZGJveDpub3QtYS1zZWNyZXQ="  # noqa: S105 # sandbox:not-a-secret
+GROUP_ID = "claimx"
 PARTITIONS = 24
+TOPICS: Mapping[str, str] = msgspec.structs.asdict(Topics())
+
+Setting = str | float | Sequence[str]
 
 
-class SandboxError(ClaimxError):
-    """A process of the sandbox did not start, or ended too early."""
-
-
-class Child:
-    """One process of the sandbox: ``python -m <module>``.
+class Broker:
+    """The embedded broker alone; an async context manager.
 
     Args:
-        log: where its stderr goes.
+        logs: directory for what it says on stderr.
     """
 
-    def __init__(self, module: str, arguments: Sequence[str], log: Path) -> None:
-        self.facts: dict[str, str | int] = {}
-        self._module = module
-        self._arguments = arguments
-        self._log = log
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def __aenter__(self) -> Self:
-        with self._log.open("wb") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                self._module,
-                *self._arguments,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,  # a Ctrl-C is ours to handle: the children end after the drain
-            )
-        try:
-            async with asyncio.timeout(_READY_S):
-                line = await self._process.stdout.readline() if self._process.stdout else b""
-            self.facts = msgspec.json.decode(line)
-        except (TimeoutError, msgspec.DecodeError) as error:
-            await self.__aexit__(None, None, None)
-            raise SandboxError(f"{self._module} did not start: {self._tail()}") from error
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    def __init__(
+        self, logs: Path, topics: Sequence[str] = tuple(TOPICS.values()), partitions: int = PARTITIONS
     ) -> None:
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        process.terminate()
-        try:
-            async with asyncio.timeout(_END_S):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
-
-    async def done(self) -> None:
-        """Wait until the process has ended by itself.
-
-        Raises:
-            SandboxError: it failed.
-        """
-        if self._process is not None and await self._process.wait():
-            raise SandboxError(f"{self._module} failed: {self._tail()}")
-
-    def _tail(self) -> str:
-        return self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip() or "no message"
-
-
-class Broker(Child):
-    """The embedded broker in a process of its own, with every topic of ours."""
-
-    def __init__(self, topics: Topics, log: Path) -> None:
-        names = ",".join(msgspec.structs.astuple(topics))
-        super().__init__("claimx.sandbox.broker", ["--topics", names, "--partitions", str(PARTITIONS)], log)
+        arguments = ["--topics", ",".join(topics), "--partitions", str(partitions)]
+        self._process = Process("claimx.sandbox.broker", arguments, logs)
 
     @property
     def bootstrap_servers(self) -> str:
         """``host:port``."""
-        return str(self.facts["bootstrap_servers"])
-
-
-class Sandbox:
-    """Broker, simulator and feed.
-
-    Args:
-        broker: ``host:port`` of a broker to use in place of the embedded one; its topics must be there.
-        state_dir: tables, files, state and the logs of the processes go below it.
-    """
-
-    def __init__(
-        self, seed: int, events: int, *, faults: bool = False, broker: str | None = None, state_dir: Path
-    ) -> None:
-        self._seed = str(seed)
-        self._events = str(events)
-        self._faults = faults
-        self._servers = broker or ""
-        self._dir = state_dir
-        self._stack = AsyncExitStack()
-        self._simulator: Child | None = None
-        self._feed: Child | None = None
+        return self._process.facts["bootstrap_servers"]
 
     async def __aenter__(self) -> Self:
-        logs = self._dir / "logs"
-        logs.mkdir(parents=True, exist_ok=True)
-        try:
-            if not self._servers:
-                broker = await self._stack.enter_async_context(Broker(Topics(), logs / "broker.log"))
-                self._servers = broker.bootstrap_servers
-            faults = ["--faults"] if self._faults else []
-            simulator = Child(
-                "claimx.sandbox.simulator",
-                ["--seed", self._seed, "--token", _TOKEN, *faults],
-                logs / "simulator.log",
-            )
-            self._simulator = await self._stack.enter_async_context(simulator)
-            self._feed = await self._stack.enter_async_context(self._make_feed(logs / "feed.log"))
-        except BaseException:
-            await self._stack.aclose()
-            raise
+        await self._process.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.aclose()
+        await self._process.__aexit__(kind, error, trace)
 
-    def _make_feed(self, log: Path) -> Child:
-        return Child(
-            "claimx.sandbox.feed",
-            [
-                *("--bootstrap-servers", self._servers),
-                *("--topic", Topics().events_raw),
-                *("--group-id", f"{_GROUP}.ingest"),
-                *("--seed", self._seed),
-                *("--events", self._events),
-            ],
-            log,
-        )
+
+class Sandbox:
+    """Broker, simulator and feed; an async context manager.
+
+    Args:
+        events: how many distinct events the feed sends; copies and records that are no events come on top.
+        faults: begin with the simulator's moderate set of faults.
+        broker: ``host:port`` of a broker that has the topics already, in place of the embedded one.
+        state_dir: where tables, files, state and logs go; a temporary directory when None.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        events: int,
+        *,
+        faults: bool = False,
+        partitions: int = PARTITIONS,
+        broker: str | None = None,
+        state_dir: Path | None = None,
+    ) -> None:
+        self.seed = seed
+        self.events = events
+        self._faults = ["--faults"] if faults else []
+        self._partitions = partitions
+        self._external = broker
+        self._given_dir = state_dir
+        self._exits = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as stack:
+            self.directory = (
+                self._given_dir.absolute()
+                if self._given_dir
+                else Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="claimx-sandbox-")))
+            )
+            logs = self.directory / "logs"
+            self.bootstrap_servers = self._external or await self._start_broker(stack, logs)
+            self._simulator = await stack.enter_async_context(
+                Process(
+                    "claimx.sandbox.simulator",
+                    ["--seed", str(self.seed), "--token", TOKEN, *self._faults],
+                    logs,
+                )
+            )
+            self._feed = await stack.enter_async_context(
+                Process("claimx.sandbox.feed", self._feed_arguments(), logs)
+            )
+            self._exits = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._exits.aclose()
 
     async def feed_done(self) -> None:
-        """Wait until every event is on the topic.
+        """Wait until the feed has sent everything and the broker has acknowledged it.
 
         Raises:
-            SandboxError: the feed failed.
+            EngineError: the feed has failed.
         """
-        if self._feed is not None:
-            await self._feed.done()
+        await self._feed.done()
 
-    def settings_overrides(self) -> dict[str, object]:
-        """Settings, by dotted key, with which a pipeline works on this sandbox."""
-        facts = self._simulator.facts if self._simulator else {}
-        hosts = [urlsplit(str(facts[name])).netloc for name in ("base_url", "object_base")]
+    @cached_property
+    def manifest(self) -> Manifest:
+        """What must come out."""
+        return manifest_of(self.seed, self.events)
+
+    @property
+    def control_url(self) -> str:
+        """Where the simulator takes faults and tells what it has seen: below ``/_control``."""
+        return self._simulator.facts["control_url"]
+
+    @property
+    def tables_dir(self) -> Path:
+        """The tables root."""
+        return self.directory / "tables"
+
+    @property
+    def files_dir(self) -> Path:
+        """The files root."""
+        return self.directory / "files"
+
+    def settings_overrides(self) -> dict[str, Setting]:
+        """The settings by which a pipeline meets this sandbox, by dotted path."""
+        hosts = [self._simulator.facts[name].partition("://")[2] for name in ("control_url", "object_base")]
         return {
-            "process.state_dir": str(self._dir / "state"),
-            "kafka.bootstrap_servers": self._servers,
-            "kafka.group_id": _GROUP,
-            "api.base_url": str(facts["base_url"]),
-            "api.token": _TOKEN,
-            "download.allowed_hosts": sorted({host.partition(":")[0] for host in hosts}),
+            "process.state_dir": str(self.directory / "state"),
+            "kafka.bootstrap_servers": self.bootstrap_servers,
+            "kafka.security_protocol": "PLAINTEXT",
+            "kafka.group_id": GROUP_ID,
+            **{f"kafka.topics.{name}": topic for name, topic in TOPICS.items()},
+            "api.base_url": self._simulator.facts["base_url"],
+            "api.token": TOKEN,
+            "download.allowed_hosts": ["127.0.0.1"],
             "download.allow_insecure_hosts": hosts,
-            "lake.tables_url": str(self._dir / "tables"),
-            "lake.files_url": str(self._dir / "files"),
+            "lake.tables_url": str(self.tables_dir),
+            "lake.files_url": str(self.files_dir),
             "lake.flush_interval_s": 1.0,
         }
 
     def settings_toml(self) -> str:
-        """The same as a claimx.toml."""
+        """The same settings as a configuration file."""
         sections: dict[str, list[str]] = {}
-        for key, value in self.settings_overrides().items():
-            section, _, name = key.rpartition(".")
-            sections.setdefault(section, []).append(f"{name} = {msgspec.json.encode(value).decode()}")
+        for path, value in self.settings_overrides().items():
+            section, _, key = path.rpartition(".")
+            sections.setdefault(section, []).append(f"{key} = {msgspec.json.encode(value).decode()}")
         return "\n".join(f"[{name}]\n" + "\n".join(lines) + "\n" for name, lines in sections.items())
+
+    async def _start_broker(self, stack: AsyncExitStack, logs: Path) -> str:
+        broker = Broker(logs, partitions=self._partitions)
+        return (await stack.enter_async_context(broker)).bootstrap_servers
+
+    def _feed_arguments(self) -> list[str]:
+        return [
+            *("--bootstrap-servers", self.bootstrap_servers),
+            *("--topic", TOPICS["events_raw"]),
+            *("--group-id", f"{GROUP_ID}.ingest"),
+            *("--seed", str(self.seed)),
+            *("--events", str(self.events)),
+        ]

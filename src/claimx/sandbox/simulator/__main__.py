@@ -14,7 +14,11 @@ async def serve(options: argparse.Namespace, end: threading.Event) -> None:
     """Serve until ``end``."""
     faults = Faults(options.seed, MODERATE if options.faults else ())
     async with Simulator(World(options.seed), faults, options.token) as simulator:
-        announce(base_url=simulator.base_url, object_base=simulator.object_base)
+        announce(
+            base_url=simulator.base_url,
+            control_url=simulator.file_base,
+            object_base=simulator.object_base,
+        )
         await asyncio.to_thread(end.wait)
 
 

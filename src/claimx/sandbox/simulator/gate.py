@@ -118,8 +118,8 @@ async def _spoilt(rule: Rule, request: web.Request, response: web.Response) -> w
     if rule.kind in {"half", "empty"}:
         response.body = body[: len(body) // 2] if rule.kind == "half" else b""
         return response
-    spoilt = web.StreamResponse(status=response.status)
-    spoilt.content_type = response.content_type
+    headers = {name: value for name, value in response.headers.items() if name != "Content-Length"}
+    spoilt = web.StreamResponse(status=response.status, headers=headers)
     if rule.kind == "no_length":
         spoilt.enable_chunked_encoding()
         await spoilt.prepare(request)

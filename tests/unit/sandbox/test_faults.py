@@ -1,0 +1,76 @@
+"""The rules by which the simulator fails."""
+
+import pytest
+
+from claimx.sandbox.simulator.faults import MODERATE, Faults, Rule
+
+STATUS = frozenset({"status"})
+SECOND = 1_000_000
+
+
+def strikes(faults: Faults, ids: list[str]) -> list[str]:
+    return [one for one in ids if faults.striking(STATUS, "project", (one,))]
+
+
+def test_without_rules_nothing_strikes() -> None:
+    assert strikes(Faults(1), ["1", "2"]) == []
+
+
+def test_a_rate_strikes_its_share_and_the_same_things_in_every_order() -> None:
+    ids = [str(number) for number in range(2000)]
+    forward = strikes(Faults(1, [Rule("status", rate=0.1)]), ids)
+    backward = strikes(Faults(1, [Rule("status", rate=0.1)]), ids[::-1])
+    assert 140 < len(forward) < 260
+    assert sorted(forward) == sorted(backward)
+    assert sorted(forward) != sorted(strikes(Faults(2, [Rule("status", rate=0.1)]), ids))
+
+
+def test_a_rule_strikes_an_id_only_so_often() -> None:
+    faults = Faults(1, [Rule("status", times=2)])
+    assert strikes(faults, ["1"] * 5) == ["1", "1"]
+    assert strikes(faults, ["2"]) == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "endpoint", "ids", "is_struck"),
+    [
+        (Rule("status"), "project", ("1",), True),
+        (Rule("status", at=("media",)), "project", ("1",), False),
+        (Rule("status", at=("media", "project")), "project", ("1",), True),
+        (Rule("status", ids=("7",)), "media", ("1", "7"), True),
+        (Rule("status", ids=("7",)), "media", ("1", "8"), False),
+        (Rule("status", rate=0.0), "project", ("1",), False),
+        (Rule("html"), "project", ("1",), False),
+    ],
+)
+def test_a_rule_concerns_its_endpoints_and_ids(rule: Rule, endpoint, ids, is_struck: bool) -> None:
+    faults = Faults(1, [rule])
+    assert bool(faults.striking(STATUS, endpoint, ids)) is is_struck
+    assert faults.struck.total() == is_struck
+
+
+def test_what_is_hidden_shows_some_seconds_after_it_was_first_asked_for() -> None:
+    faults = Faults(1, [Rule("hidden", at=("media",), seconds=3)])
+    assert faults.is_hidden("media", "1", 10 * SECOND)
+    assert faults.is_hidden("media", "1", 12 * SECOND)
+    assert faults.is_hidden("media", "2", 13 * SECOND)
+    assert not faults.is_hidden("media", "1", 13 * SECOND)
+    assert not faults.is_hidden("project", "1", 10 * SECOND)
+
+
+def test_a_limit_counts_the_requests_of_one_second() -> None:
+    faults = Faults(1, [Rule("limit", per_second=2)])
+    over = [faults.is_over_limit("project", moment) for moment in (0, 1, 2, 3, SECOND)]
+    assert over == [False, False, True, True, False]
+
+
+def test_other_rules_forget_what_the_old_ones_remembered() -> None:
+    rule = Rule("status", times=1)
+    faults = Faults(1, [rule])
+    assert strikes(faults, ["1", "1"]) == ["1"]
+    faults.replace([rule])
+    assert strikes(faults, ["1"]) == ["1"]
+
+
+def test_the_moderate_set_gives_every_item_a_way_through() -> None:
+    assert all(rule.rate <= 0.3 and rule.seconds <= 3 for rule in MODERATE)
