@@ -148,3 +148,17 @@ def test_a_root_that_is_a_file_is_a_config_error(tmp_path):
 @pytest.mark.parametrize("option", ["azure_storage_client_id", "use_fabric_endpoint"])
 def test_onelake_can_be_named(option):
     store_at("abfss://ws@onelake.dfs.fabric.microsoft.com/house.Lakehouse/Files", **{option: "true"})
+
+
+async def test_what_a_killed_put_left_beside_a_file_goes_with_the_next_put(tmp_path: Path) -> None:
+    store = ObjectStore(Lake(tables_url=str(tmp_path), files_url=str(tmp_path / "files")))
+    folder = tmp_path / "files" / "1" / "2"
+    folder.mkdir(parents=True)
+    old, other, young = folder / "a.jpg#1", folder / "b.jpg#1", folder / "a.jpg#2"
+    for path in (old, other, young):
+        path.write_bytes(b"cut off")
+    os.utime(old, (0, 0))
+    os.utime(other, (0, 0))
+    os.utime(young, (4e9, 4e9))
+    await store.put("1/2/a.jpg", b"whole")
+    assert sorted(path.name for path in folder.iterdir()) == ["a.jpg", "a.jpg#2", "b.jpg#1"]

@@ -10,6 +10,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -177,7 +178,7 @@ class Rig:
 
     # ---- what came out ----
 
-    @property
+    @cached_property
     def manifest(self) -> Manifest:
         return manifest_of(self.seed, self.events)
 

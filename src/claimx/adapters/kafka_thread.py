@@ -280,7 +280,7 @@ class ConsumerThread:
         """Fence a partition; its frontier if that is worth a commit."""
         partition = self._handles.pop(number, None)
         self._slow.discard(number)
-        if partition is None:
+        if partition is None or partition.revoked:
             return None
         frontier = self._ask_loop(lambda: self._assignments.revoked(partition))
         return frontier if frontier > partition.committed else None

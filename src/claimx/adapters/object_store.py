@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -41,6 +42,7 @@ class ObjectStore:
 
     def __init__(self, settings: Lake) -> None:
         self._root = local_path(settings.files_url)
+        self._started_at = time.time()
         try:
             self._store = (
                 LocalStore(self._root, mkdir=True) if self._root else _remote(settings.files_url, settings)
@@ -62,11 +64,22 @@ class ObjectStore:
         try:
             await obstore.put_async(self._store, key, content)
             if self._root is not None:
-                await asyncio.to_thread(_make_durable, self._root, self._root / key)
+                await asyncio.to_thread(_finish, self._root, self._root / key, self._started_at)
         except BaseException as error:
             if isinstance(error, _FOREIGN) or is_panic(error):
                 raise TransientError(f"store.{_reason(error)}", f"{key}: {error}"[:300]) from error
             raise
+
+
+def _finish(root: Path, path: Path, started_at: float) -> None:
+    """Make a file durable, and remove what a put of an earlier run left beside it when it was killed.
+
+    obstore writes to ``<name>#<n>`` and renames; work that was cut off is done again under the same key.
+    """
+    _make_durable(root, path)
+    for other in path.parent.iterdir():
+        if other.name.startswith(f"{path.name}#") and other.stat().st_mtime < started_at:
+            other.unlink(missing_ok=True)
 
 
 def _make_durable(root: Path, path: Path) -> None:
