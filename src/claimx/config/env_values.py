@@ -14,7 +14,7 @@ from claimx.config.leaves import LEAVES, MAPS, PREFIX
 from claimx.config.problems import Problem, did_you_mean
 
 _OURS = frozenset({"CLAIMX_CONFIG", "CLAIMX_DEBUG"})
-# Kubernetes sets these in every pod for a Service whose name begins with "claimx"
+# Kubernetes sets these in every pod for a Service whose name begins with "claimx"; none has "__" in it
 _KUBERNETES = re.compile(
     r"CLAIMX(_[A-Z0-9]+)*_(SERVICE_(HOST|PORT(_[A-Z0-9]+)*)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
@@ -36,8 +36,7 @@ def env_values(environ: Mapping[str, str], referenced: Collection[str]) -> Itera
 
 
 def _is_foreign(name: str, referenced: Collection[str]) -> bool:
-    kubernetes = "__" not in name and _KUBERNETES.fullmatch(name) is not None
-    return name in _OURS or name in referenced or kubernetes
+    return name in _OURS or name in referenced or _KUBERNETES.fullmatch(name) is not None
 
 
 def _value(name: str, environ: Mapping[str, str]) -> Found:
