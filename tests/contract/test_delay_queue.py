@@ -34,7 +34,9 @@ async def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 
 def row(offset: int, due_at: int, attempt: int = 1, media: str = "1") -> DelayRow:
-    task = DownloadTask("e", "PROJECT_FILE_ADDED", "1", media, "https://h/x", Origin("t", 0, offset), 0, attempt=attempt)
+    task = DownloadTask(
+        "e", "PROJECT_FILE_ADDED", "1", media, "https://h/x", Origin("t", 0, offset), 0, attempt=attempt
+    )
     return DelayRow("download", task, "file.503", due_at, 0)
 
 
@@ -65,7 +67,9 @@ async def test_a_row_is_deleted_by_its_token_alone(reopen: Callable[[], Queue]) 
     assert await queue.count() == 0
 
 
-async def test_parking_over_a_leased_row_keeps_the_higher_attempt_and_the_later_due(reopen: Callable[[], Queue]) -> None:
+async def test_parking_over_a_leased_row_keeps_the_higher_attempt_and_the_later_due(
+    reopen: Callable[[], Queue],
+) -> None:
     queue = reopen()
     assert await queue.park([row(1, 10, attempt=3)]) == 1
     (taken,), _ = await queue.lease(10, 1)
@@ -99,7 +103,9 @@ async def test_a_lease_ends_with_the_process(reopen: Callable[[], Queue]) -> Non
 async def test_a_task_comes_back_as_it_was_parked(reopen: Callable[[], Queue]) -> None:
     queue = reopen()
     parked = row(1, 10)
-    parked = DelayRow(parked.stage, msgspec.structs.replace(parked.task, file_name="ümlaut \u202e.jpg"), "c", 10, 3)
+    parked = DelayRow(
+        parked.stage, msgspec.structs.replace(parked.task, file_name="ümlaut \u202e.jpg"), "c", 10, 3
+    )
     await queue.park([parked])
     (taken,), _ = await queue.lease(10, 1)
     assert taken.row == parked

@@ -35,7 +35,9 @@ def topic(broker: Broker) -> str:
     return name
 
 
-def produce(broker: Broker, topic: str, values: list[bytes | None], partition: int = 0, **config: object) -> None:
+def produce(
+    broker: Broker, topic: str, values: list[bytes | None], partition: int = 0, **config: object
+) -> None:
     producer = Producer({"bootstrap.servers": broker.bootstrap_servers, **config})
     for value in values:
         producer.produce(topic, value, key=b"1", partition=partition)
@@ -51,7 +53,8 @@ async def source_on(
     broker: Broker, topic: str, group: str, **client: str | int
 ) -> AsyncIterator[tuple[KafkaSource, Partitions]]:
     settings = Kafka(
-        bootstrap_servers=broker.bootstrap_servers, group_id=group,
+        bootstrap_servers=broker.bootstrap_servers,
+        group_id=group,
         client={"session.timeout.ms": 6000, "heartbeat.interval.ms": 500, **client},
     )
     parts = Partitions(20_000, Silent())
@@ -97,10 +100,15 @@ async def test_records_are_decoded_and_sorted_and_start_where_kafka_says(broker:
 @pytest.mark.timeout(120)
 async def test_a_stall_longer_than_the_poll_interval_keeps_the_membership(broker: Broker, topic: str) -> None:
     produce(broker, topic, [event(n) for n in range(3000)])
-    async with source_on(broker, topic, uuid.uuid4().hex, **{"max.poll.interval.ms": 8000}) as (source, parts):
+    async with source_on(broker, topic, uuid.uuid4().hex, **{"max.poll.interval.ms": 8000}) as (
+        source,
+        parts,
+    ):
         first = await take(source, 1)
         handle = first[0].partition
-        await asyncio.sleep(20)  # nobody takes a batch: more than twice the poll interval, and the pause after 5 s
+        await asyncio.sleep(
+            20
+        )  # nobody takes a batch: more than twice the poll interval, and the pause after 5 s
         assert not handle.revoked
         rest = await take(source, 3000 - sum(len(b.items) for b in first))
         assert [i.offset for b in first + rest for i in b.items] == list(range(3000))
@@ -125,7 +133,9 @@ async def test_a_commit_of_a_revoked_handle_is_dropped(broker: Broker, topic: st
 
 
 @pytest.mark.timeout(120)
-async def test_two_members_share_and_the_frontier_is_committed_at_the_revoke(broker: Broker, topic: str) -> None:
+async def test_two_members_share_and_the_frontier_is_committed_at_the_revoke(
+    broker: Broker, topic: str
+) -> None:
     for number in range(PARTS):
         produce(broker, topic, [event(n) for n in range(50)], partition=number)
     group = uuid.uuid4().hex
@@ -190,9 +200,13 @@ async def test_a_dead_letter_is_acknowledged_and_read_back_as_it_was(broker: Bro
     settings = Kafka(bootstrap_servers=broker.bootstrap_servers, topics=Topics(events_dlq=topic))
     letters = KafkaDeadLetters(producer_config(settings, "test", Silent()), settings.topics)
     value = bytes(range(256))
-    await letters.put(DeadLetter("ingest", "id-1", b"k\xff", value, [("h", b"\xff\x00"), ("claimx-id", b"id-1")]))
+    await letters.put(
+        DeadLetter("ingest", "id-1", b"k\xff", value, [("h", b"\xff\x00"), ("claimx-id", b"id-1")])
+    )
     await letters.close()
-    consumer = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": "read", "auto.offset.reset": "earliest"})
+    consumer = Consumer(
+        {"bootstrap.servers": broker.bootstrap_servers, "group.id": "read", "auto.offset.reset": "earliest"}
+    )
     consumer.assign([TopicPartition(topic, n, 0) for n in range(PARTS)])
     (message,) = consumer.consume(1, 10)
     consumer.close()

@@ -42,7 +42,9 @@ BATCHES = st.lists(
 )
 
 
-def deliver(partition: Partition, model: Model, parts: Partitions, batch: tuple[list[int], int, int]) -> list[Receipt]:
+def deliver(
+    partition: Partition, model: Model, parts: Partitions, batch: tuple[list[int], int, int]
+) -> list[Receipt]:
     gaps, run, markers = batch
     offsets = []
     position = model.position

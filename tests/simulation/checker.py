@@ -1,11 +1,11 @@
 """The invariants, checked from durable state alone: at every commit and deletion, every few seconds, at the end."""
 
+from claimx.domain.dead_letter import letter_id
 from claimx.domain.events import Event, Malformed
 from claimx.domain.files import object_key
 from claimx.domain.outcomes import Outcome
 from claimx.domain.receipts import Partition
 from claimx.domain.tasks import Origin
-from claimx.domain.dead_letter import letter_id
 from claimx.ports.delay import DelayRow
 from claimx.stages.pipeline import Pipeline
 from simulation.stories import Story, content_of

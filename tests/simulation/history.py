@@ -10,7 +10,6 @@ import msgspec
 from claimx.adapters.memory import MemorySpool
 from claimx.config import tree
 from claimx.stages.pipeline import Pipeline, Ports
-from claimx.telemetry.log import Log
 from simulation.checker import Checker
 from simulation.simloop import INCARNATION, Incarnation, StuckError
 from simulation.simports import (

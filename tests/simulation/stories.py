@@ -197,7 +197,7 @@ class Stories:
 
     def file(self, url: str) -> bytes:
         """The content behind a URL, or what the file host raises."""
-        media_id = url.split("?")[0].rpartition("/")[2]
+        media_id = url.split("?", maxsplit=1)[0].rpartition("/")[2]
         self._fate(f"file:{media_id}", "file")
         return content_of(media_id)
 

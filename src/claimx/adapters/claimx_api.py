@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import NamedTuple, NoReturn
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from claimx.config.tree import Api
 from claimx.domain.answers import ApiAnswer, ApiRequest, GetMedia, GetProject, GetTask, GetVideos
 from claimx.domain.events import is_numeric
 from claimx.domain.files import looks_like_html
+from claimx.domain.shares import ANSWER_BYTES
 from claimx.errors import AuthError, ConfigError, PermanentError, ThrottledError, TransientError
 from claimx.ports.clock import Clock
 
@@ -54,6 +56,7 @@ class HttpClaimxApi:
         self._reload_token = reload_token
         self._clock = clock
         self._slots = asyncio.Semaphore(settings.max_concurrent)
+        self._large = asyncio.Lock()  # the API pool has room for one answer above ANSWER_BYTES at a time
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
@@ -126,11 +129,14 @@ class HttpClaimxApi:
             raise TransientError("api.encoding", f"{call}: the body is compressed")
         most = self._settings.max_answer_bytes
         pieces, size = [], 0
-        while piece := await response.content.read(READ_BYTES):
-            size += len(piece)
-            if size > most:
-                raise TransientError("api.too_large", f"{call}: more than {most} bytes")
-            pieces.append(piece)
+        async with AsyncExitStack() as alone:
+            while piece := await response.content.read(READ_BYTES):
+                if size <= ANSWER_BYTES < size + len(piece):
+                    await alone.enter_async_context(self._large)
+                size += len(piece)
+                if size > most:
+                    raise TransientError("api.too_large", f"{call}: more than {most} bytes")
+                pieces.append(piece)
         return b"".join(pieces)
 
     def _refuse(self, call: _Call, response: aiohttp.ClientResponse) -> NoReturn:

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+ANSWER_BYTES = 1024 * 1024
+"""What one conversation holds of the share for answers; a larger answer is read while no other large one is."""
+
 _PREFETCH_MAX_BYTES = 32 * 1024 * 1024
 _PREFETCH_COPIES = 3
 """The prefetch may exist three times: in librdkafka, in the batch being decoded, and in the batch being admitted."""

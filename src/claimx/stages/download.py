@@ -9,11 +9,12 @@ from claimx.config.tree import Download as DownloadSettings
 from claimx.domain.answers import GetMedia
 from claimx.domain.files import is_expired, looks_like_html
 from claimx.domain.handlers.media import link_of
+from claimx.domain.shares import ANSWER_BYTES
 from claimx.domain.tasks import CachedFile, DownloadTask
 from claimx.errors import ExpiredUrlError, PermanentError, TransientError
 from claimx.ports.api import ClaimxApi
 from claimx.ports.files import FileHost, RemoteFile, Spool
-from claimx.stages.flow import ANSWER_BYTES, Flow, Send
+from claimx.stages.flow import Flow, Send
 from claimx.stages.sink import Sink
 from claimx.stages.work import Work
 

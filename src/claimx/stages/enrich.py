@@ -8,12 +8,13 @@ from claimx.domain.handlers.plan import Enrichment, Plan
 from claimx.domain.handlers.registry import plan_for
 from claimx.domain.outcomes import Outcome
 from claimx.domain.rows import Row
+from claimx.domain.shares import ANSWER_BYTES
 from claimx.domain.tasks import EnrichmentTask
 from claimx.domain.times import SECOND
 from claimx.errors import ItemError
 from claimx.ports.api import ClaimxApi
 from claimx.stages.buffer import RowChunk
-from claimx.stages.flow import ANSWER_BYTES, Flow, Send
+from claimx.stages.flow import Flow, Send
 from claimx.stages.work import Work
 
 

@@ -13,9 +13,6 @@ from claimx.stages.runtime import Runtime
 from claimx.stages.settle import Settlement
 from claimx.stages.work import Work
 
-ANSWER_BYTES = 1024 * 1024
-"""What one conversation holds of the API pool; a larger answer is read alone (adapters/claimx_api)."""
-
 Send = Callable[[Sequence[Work]], Awaitable[None]]
 """Hands work on to the next stage; waits while its channel is full."""
 

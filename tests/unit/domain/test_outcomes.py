@@ -27,7 +27,11 @@ HALF = 0.5  # no jitter
         (TransientError("a.x"), Tries(4, 0, 5000), RetryLater("a.x", 2400.0, Wait.ATTEMPT)),
         (TransientError("a.x", "d"), Tries(5, 0, 9000), BuryIt("a.x.exhausted", "d")),
         (TransientError("a.x"), Tries(2, 0, 604_800), BuryIt("a.x.exhausted", "")),
-        (ThrottledError("a.429", retry_after_s=900), Tries(1, 0, 0), RetryLater("a.429", 900.0, Wait.ATTEMPT)),
+        (
+            ThrottledError("a.429", retry_after_s=900),
+            Tries(1, 0, 0),
+            RetryLater("a.429", 900.0, Wait.ATTEMPT),
+        ),
         (ThrottledError("a.429", retry_after_s=1), Tries(1, 0, 0), RetryLater("a.429", 300.0, Wait.ATTEMPT)),
         (DependencyDownError("a.x", retry_after_s=60), Tries(1, 0, 0), RetryLater("a.x", 60, Wait.OUTAGE)),
         (DependencyDownError("a.x", retry_after_s=60), Tries(1, 0, 604_800), BuryIt("a.x.exhausted", "")),
