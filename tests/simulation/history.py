@@ -171,6 +171,7 @@ class History:
             if owner is process.source:
                 self.world.owners[number] = None
         incarnation.is_dead = True
+        self.world.keep.append(list(asyncio.all_tasks(self.world.loop)))
         await asyncio.sleep(self.world.rng.uniform(0.1, 5))
         await self._start(process)
 
