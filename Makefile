@@ -1,4 +1,4 @@
-# Targets: setup run test test-kafka simulate replay bench lint format lock
+# Targets: setup run test test-kafka chaos simulate replay bench lint format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,7 +6,7 @@ KAFKA_JARS := tests/kafka/target/jars
 LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-.PHONY: setup run test test-kafka simulate replay bench lint format lock
+.PHONY: setup run test test-kafka chaos simulate replay bench lint format lock
 
 # Makes .venv with everything that requirements/dev.lock names, and this project in it.
 setup: .venv/.stamp
@@ -31,7 +31,11 @@ test: setup
 
 # Runs the tests of Kafka's own behaviour against Apache Kafka. Needs Java 17 and Maven, which fetches the jars once.
 test-kafka: setup $(KAFKA_JARS)/.stamp
-	$(BIN)/pytest --kafka=apache tests/integration tests/e2e
+	$(BIN)/pytest --kafka=apache tests/integration tests/e2e tests/chaos
+
+# Kills the daemon ten times during 5,000 events on Apache Kafka, and looks at what is durable all the while.
+chaos: setup $(KAFKA_JARS)/.stamp
+	$(BIN)/pytest --kafka=apache tests/chaos
 
 $(KAFKA_JARS)/.stamp: tests/kafka/pom.xml
 	@command -v java >/dev/null && command -v mvn >/dev/null || \
