@@ -46,7 +46,7 @@ class Fates:
         task, now = work.task, self._runtime.clock.now()
         tries = Tries(task.attempt, task.asked, (now - task.first_tried_at) / SECOND)
         verdict = judge(error, tries, self._policy, self._runtime.luck.random())
-        work.receipt.error_code = verdict.code
+        work.receipt.error_code, work.receipt.stage = verdict.code, work.stage
         work.receipt.attempts = task.attempt
         match verdict:
             case RetryLater():
