@@ -1,7 +1,7 @@
 """The typed face of structlog, and how it is set up: JSON for machines, console for people, always on stderr."""
 
 import sys
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol, TextIO, cast
 
 import structlog
 
@@ -28,6 +28,16 @@ class Log(Protocol):
     def error(self, event: Event, **fields: object) -> None:
         """A person must act."""
         ...
+
+
+class _Stderr:
+    """Whatever stderr is at the moment: a live display puts itself in its place, and shows our lines above it."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def configure(
@@ -57,7 +67,7 @@ def configure(
             *render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
         cache_logger_on_first_use=True,
     )
     return cast(Log, structlog.get_logger())
