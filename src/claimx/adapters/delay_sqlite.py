@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -157,13 +158,21 @@ class SqliteDelayQueue:
             results = [statement(connection) for statement, _ in wanted]
             connection.execute("COMMIT")
         except (sqlite3.Error, PoisonError) as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            for _, future in wanted:
-                future.set_exception(_translated(error, self._path))
+            self._fail(wanted, _translated(error, self._path))
+        except BaseException as bug:
+            self._fail(wanted, EngineError(f"{self._path}: a bug in the delay queue: {type(bug).__name__}"))
+            raise
         else:
             for (_, future), result in zip(wanted, results, strict=True):
                 future.set_result(result)
+
+    def _fail(self, group: Sequence[tuple[Statement[object], Future[object]]], error: ClaimxError) -> None:
+        """Undo the group and let nobody wait for ever; a rollback that fails is undone when the file is opened."""
+        with suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        for _, future in group:
+            future.set_exception(error)
 
 
 def _translated(error: Exception, path: Path) -> ClaimxError:

@@ -87,11 +87,13 @@ class KafkaSource:
 
     def _ends(self, numbers: Sequence[int]) -> dict[int, int]:
         wanted = {TopicPartition(self.topic, number): OffsetSpec.latest() for number in numbers}  # type: ignore[no-untyped-call]
-        asked = self._admin.list_offsets(wanted, request_timeout=_BROKER_S)
         try:
+            asked = self._admin.list_offsets(wanted, request_timeout=_BROKER_S)
             return {where.partition: future.result(_BROKER_S).offset for where, future in asked.items()}
         except KafkaException as error:
             raise TransientError("kafka.lag", error.args[0].str()) from error
+        except TimeoutError as error:
+            raise TransientError("kafka.lag", "the broker does not answer") from error
 
     def stop(self) -> None:
         """End intake; commits still go through."""

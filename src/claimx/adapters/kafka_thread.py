@@ -9,7 +9,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
@@ -134,6 +134,9 @@ class ConsumerThread:
             self._tell(error)
         except KafkaException as error:
             self._tell(EngineError(f"{self._topic}: {error.args[0].name()}: {error.args[0].str()}"))
+        except BaseException as bug:
+            self._tell(EngineError(f"{self._topic}: a bug in the consumer's thread: {type(bug).__name__}"))
+            raise
         finally:
             self._refuse_rest()
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -322,9 +325,8 @@ def _earliest(consumer: Consumer, where: TopicPartition) -> TopicPartition:
 
 
 def _settle(future: Future[None], error: TransientError | None) -> None:
-    if future.cancelled():
-        return
-    if error is None:
-        future.set_result(None)
-    else:
-        future.set_exception(error)
+    with suppress(InvalidStateError):  # cancelled: nobody waits any more
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)

@@ -89,7 +89,8 @@ def judge(error: ItemError, tries: Tries, policy: RetryPolicy, unit: float) -> V
         return _not_visible(error, tries, policy)
     if not isinstance(error, TransientError | AuthError | ExpiredUrlError):
         return BuryIt(error.code, error.detail)
-    if tries.attempt > len(policy.delays_s) or tries.age_s >= policy.max_age_s:
+    is_down = isinstance(error, DependencyDownError)
+    if tries.age_s >= policy.max_age_s or (tries.attempt > len(policy.delays_s) and not is_down):
         return BuryIt(f"{error.code}.exhausted", error.detail)
     if isinstance(error, DependencyDownError):
         return RetryLater(error.code, error.retry_after_s, Wait.OUTAGE)

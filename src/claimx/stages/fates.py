@@ -1,5 +1,7 @@
 """Acts on a verdict: park or bury, durably, and only then close the child."""
 
+from pathlib import Path
+
 from claimx.domain import dead_letter
 from claimx.domain.backoff import RetryPolicy
 from claimx.domain.dead_letter import DeadLetter, Failure
@@ -9,6 +11,7 @@ from claimx.domain.times import SECOND
 from claimx.errors import ItemError
 from claimx.ports.dead_letters import DeadLetters
 from claimx.ports.delay import DelayQueue, DelayRow
+from claimx.ports.files import Spool
 from claimx.stages.pool import Waiters
 from claimx.stages.runtime import Runtime
 from claimx.stages.settle import Settlement
@@ -28,6 +31,7 @@ class Fates:
         delay: DelayQueue,
         dead_letters: DeadLetters,
         policy: RetryPolicy,
+        spool: Spool,
         runtime: Runtime,
     ) -> None:
         self.parked = Waiters()
@@ -36,12 +40,13 @@ class Fates:
         self._delay = delay
         self._dead_letters = dead_letters
         self._policy = policy
+        self._spool = spool
         self._runtime = runtime
 
     async def fail(self, work: Work, error: ItemError) -> None:
         """Judge a failed item and act."""
         if not work.receipt.is_wanted:
-            self.drop(work)
+            await self.drop(work)
             return
         task, now = work.task, self._runtime.clock.now()
         tries = Tries(task.attempt, task.asked, (now - task.first_tried_at) / SECOND)
@@ -95,8 +100,10 @@ class Fates:
             "dead_letter.failed", lambda: self._dead_letters.put(letter), stage=letter.stage
         )
 
-    def drop(self, work: Work) -> None:
+    async def drop(self, work: Work) -> None:
         """Leave work undone that nobody who may settle waits for: its partition's new owner does it."""
+        if isinstance(work.content, Path):
+            await self._spool.remove(work.content)
         work.release()
         self._runtime.log.debug("item.dropped", **_naming(work))
         self._settlement.drop(work.receipt)

@@ -29,7 +29,7 @@ class Guard:
     async def run(self, work: Work, body: Callable[[Work], Awaitable[None]]) -> None:
         """Run one pass of a stage over one item; whatever it raises becomes the item's fate."""
         if not work.receipt.is_wanted:
-            self._fates.drop(work)
+            await self._fates.drop(work)
             return
         try:
             await body(work)

@@ -121,9 +121,9 @@ class Pipeline:
     async def is_idle(self) -> bool:
         """Whether nothing is in flight, nothing is parked that is due within ``drain_s``, and the lag is 0."""
         soon = self._ports.clock.now() + int(self._settings.limits.drain_s * SECOND)
-        if self.live or await self._ports.delay.due_before(soon):
-            return False
         try:
+            if self.live or await self._ports.delay.due_before(soon):
+                return False
             return await self.source.lag() == 0 and self.live == 0
         except TransientError:
             return False
@@ -208,6 +208,6 @@ def _flow(settings: Settings, ports: Ports, partitions: Partitions, log: Log) ->
     runtime = Runtime(ports.clock, ports.luck, log, Redo(ports.luck, log), Counters())
     buffer = FlushBuffer(settings.lake)
     settlement = Settlement(partitions, buffer, pools.intake, ports.delay, runtime.redo)
-    fates = Fates(settlement, ports.delay, ports.dead_letters, policy, runtime)
+    fates = Fates(settlement, ports.delay, ports.dead_letters, policy, ports.spool, runtime)
     circuits = Circuits(*(Circuit(name, settings.api.circuit, log) for name in ("api", "files", "store")))
     return Flow(settlement, buffer, fates, Guard(fates, runtime), pools, circuits, policy, runtime)

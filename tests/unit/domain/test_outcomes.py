@@ -34,6 +34,7 @@ HALF = 0.5  # no jitter
         ),
         (ThrottledError("a.429", retry_after_s=1), Tries(1, 0, 0), RetryLater("a.429", 300.0, Wait.ATTEMPT)),
         (DependencyDownError("a.x", retry_after_s=60), Tries(1, 0, 0), RetryLater("a.x", 60, Wait.OUTAGE)),
+        (DependencyDownError("a.x", retry_after_s=60), Tries(5, 0, 100), RetryLater("a.x", 60, Wait.OUTAGE)),
         (DependencyDownError("a.x", retry_after_s=60), Tries(1, 0, 604_800), BuryIt("a.x.exhausted", "")),
         (AuthError("a.401"), Tries(1, 0, 0), RetryLater("a.401", 300.0, Wait.ATTEMPT)),
         (ExpiredUrlError("f.403"), Tries(1, 0, 0), RetryLater("f.403", 300.0, Wait.ATTEMPT)),
