@@ -71,6 +71,14 @@ class Checker:
             and all(self.has_file(story, media_id) for media_id in story.media)
         )
 
+    def has_project(self, story: Story) -> bool:
+        """Whether the project and its contacts are there, or a row of them was given up."""
+        buried = {name for _, name in self._world.letter_of}
+        return all(
+            key in self._world.lake.rows[table] or f"row:{table}:{'/'.join(map(str, key))}" in buried
+            for table, key in story.project_rows
+        )
+
     # ---- I2, at every step ----
 
     def commit(self, number: int, old: int, new: int) -> None:
@@ -105,6 +113,13 @@ class Checker:
         if child == "enrich":
             self._world.need(
                 self.is_enriched(story), f"I1: delay row {row.task.event_id} deleted without an outcome"
+            )
+        elif child.startswith("project:"):
+            is_ended = child in {name for _, name in self._world.letter_of} or self.is_parked(
+                row.task.event_id, child
+            )
+            self._world.need(
+                is_ended or self.has_project(story), f"I1: delay row {child} deleted without an outcome"
             )
         else:
             media_id = child.partition(":")[2]
@@ -146,6 +161,7 @@ class Checker:
         need(self.has_row("claimx_events", (event_id,), event_id), f"end: no row of {event_id}")
         if not story.event.is_enriched:
             return
+        need(self.has_project(story), f"end: no project of {event_id}")
         is_buried = (event_id, "enrich") in letters
         need(is_buried == (story.fate != "ok"), f"end: {event_id} {story.fate} buried={is_buried}")
         for table, key in story.rows:

@@ -1,6 +1,6 @@
 """The ports of one incarnation: the shipped memory states, reached through latency, faults and death."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from claimx.domain.events import Event
 from claimx.domain.receipts import Lease, Partition
 from claimx.domain.rows import Row, key_of
 from claimx.domain.tables import TABLES
+from claimx.domain.tasks import ProjectTask
 from claimx.domain.times import Micros
 from claimx.errors import LakeError, RowsRejectedError, TransientError
 from claimx.ports.delay import DelayRow, Leased
@@ -168,7 +169,7 @@ class SimStore:
         self._world = world
         self._spool = spool
 
-    async def put(self, key: str, content: bytes | Path) -> None:
+    async def put(self, key: str, content: bytes | Path, _sha256: str) -> None:
         data = content if isinstance(content, bytes) else self._spool.files[content]
         await self._world.effect("store", lambda: self._world.files.update({key: data}))
 
@@ -189,6 +190,8 @@ class SimLake:
             for value in row.values.values():
                 check_text(value)
         self._refuse([f"{table}/{key_of(TABLES[table], row)[0]}" for row in rows])
+        for row in rows:
+            self._world.follows_its_project(table, row.values)
         await self._commit(table, lambda: self._world.lake.upsert(table, rows))
 
     async def append_log(self, lines: Sequence[LogLine]) -> None:
@@ -199,6 +202,12 @@ class SimLake:
                     self._world.logged[line.partition, line.offset] = line.outcome
 
         await self._world.effect("lake", act, LakeError)
+
+    async def projects_fetched_at(self, project_ids: Sequence[str]) -> Mapping[str, Micros]:
+        await self._world.point()
+        if self._world.fails("lake"):
+            raise LakeError("lake.failed")
+        return self._world.lake.fetched_at(project_ids)
 
     def _refuse(self, keys: Sequence[str]) -> None:
         if not self._world.stories.bad_rows.isdisjoint(keys):
@@ -228,6 +237,7 @@ class SimDelay:
         return await self._world.effect("delay", self.state.recover)
 
     async def park(self, rows: Sequence[DelayRow]) -> int:
+        self._world.excused.update(row.task.project_id for row in rows if isinstance(row.task, ProjectTask))
         return await self._certain(lambda: self.state.park(rows))
 
     async def lease(self, now: Micros, limit: int) -> tuple[Sequence[Leased], Micros | None]:

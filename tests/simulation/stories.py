@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from claimx.domain.answers import ApiAnswer, ApiRequest, GetMedia, GetProject, GetTask, GetVideos, Json
 from claimx.domain.events import Event, Item, Malformed, Tombstone
-from claimx.domain.handlers.registry import plan_for
+from claimx.domain.handlers.plan import Enrichment, Plan
+from claimx.domain.handlers.registry import needs_project, plan_for
 from claimx.domain.rows import key_of
 from claimx.domain.tables import TABLES
-from claimx.domain.tasks import EnrichmentTask, Origin
+from claimx.domain.tasks import EnrichmentTask, Origin, project_task
 from claimx.errors import PermanentError, TransientError
 
 HOST = "https://files.example.com"
@@ -37,6 +38,8 @@ class Story:
     event: Event
     fate: str = "ok"
     rows: set[tuple[str, tuple[object, ...]]] = field(default_factory=set)
+    project_rows: set[tuple[str, tuple[object, ...]]] = field(default_factory=set)
+    """What a pre-flight owes: this event's or another one's."""
     media: list[str] = field(default_factory=list)
 
 
@@ -120,22 +123,30 @@ class Stories:
             event.video_collaboration_id,
             event.master_file_name,
         )
-        plan = plan_for(task, is_last_ask=False)
+        enrichment = self._played(plan_for(task, is_last_ask=False))
+        story.rows = _keys(enrichment)
+        story.media = [download.media_id for download in enrichment.downloads]
+        if needs_project(task):
+            preflight = plan_for(project_task(task, 0), is_last_ask=False)
+            story.project_rows = _keys(self._played(preflight))
+
+    def _played(self, plan: Plan) -> Enrichment:
         try:
             requests = next(plan)
             while True:
                 requests = plan.send([ApiAnswer(self.body(request, 1e9), 1, 1) for request in requests])
         except StopIteration as end:
-            story.rows = {(row.table, key_of(TABLES[row.table], row)) for row in end.value.rows}
-            story.media = [download.media_id for download in end.value.downloads]
+            enrichment: Enrichment = end.value
+            return enrichment
 
     # ---- the API ----
 
     def answer(self, request: ApiRequest, clock: float) -> Json:
         """What the API says, or raises, at a time."""
         match request:
-            case GetMedia(_, (media_id,)):
-                self._fate(f"ask:{media_id}", "api")
+            case GetMedia(project_id, media_ids):
+                for media_id in media_ids or self.project_media.get(project_id, ()):
+                    self._fate(f"ask:{media_id}", "api")
             case GetTask(assignment_id):
                 self._fate(f"ask:{assignment_id}", "api")
         return self.body(request, clock)
@@ -207,6 +218,10 @@ class Stories:
                 raise PermanentError(f"{area}.permanent", thing)
             case "always":
                 raise TransientError(f"{area}.always", thing)
+
+
+def _keys(enrichment: Enrichment) -> set[tuple[str, tuple[object, ...]]]:
+    return {(row.table, key_of(TABLES[row.table], row)) for row in enrichment.rows}
 
 
 def content_of(media_id: str) -> bytes:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from claimx.adapters.memory import DelayState, LakeState
@@ -52,6 +52,8 @@ class World:
         self.kick: Callable[[int], None] = lambda _: None
         self.checked: Callable[[int, int, int], None] = lambda *_: None
         self.keep: list[object] = []
+        self.excused: set[str] = set()
+        """Projects whose pre-flight failed or was dropped."""
 
     @property
     def now(self) -> Micros:
@@ -68,6 +70,13 @@ class World:
     def need(self, ok: object, text: str) -> None:
         if not ok:
             raise ViolationError(f"{text} (at {self.loop.clock:.1f} s)")
+
+    def follows_its_project(self, table: str, values: Mapping[str, object]) -> None:
+        """Check that a row is not written before the row of its project, unless that could not be fetched; contacts go first."""
+        project_id = values.get("project_id")
+        if table in {"claimx_projects", "claimx_contacts"} or project_id in self.excused:
+            return
+        self.need((project_id,) in self.lake.rows["claimx_projects"], f"{table}: no project {project_id} yet")
 
     # ---- luck ----
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 _VISIBILITY_DELAYS_S = (5.0, 15.0, 45.0, 120.0)
-_QUICK_MIN_S, _QUICK_MAX_S = 0.2, 2.0
+_QUICK_MIN_S, QUICK_MAX_S = 0.2, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class RetryPolicy:
 
 def quick_delay(unit: float) -> float:
     """Seconds between two tries of one pass, for ``unit`` in [0, 1)."""
-    return _QUICK_MIN_S + (_QUICK_MAX_S - _QUICK_MIN_S) * unit
+    return _QUICK_MIN_S + (QUICK_MAX_S - _QUICK_MIN_S) * unit
 
 
 def redo_delay(tries: int, cap_s: float, unit: float) -> float:

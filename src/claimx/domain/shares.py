@@ -3,7 +3,10 @@
 from typing import NamedTuple
 
 ANSWER_BYTES = 1024 * 1024
-"""What one conversation holds of the share for answers; a larger answer is read while no other large one is."""
+"""What a conversation that gets an answer of its own holds; a larger answer is read while no other large one is."""
+
+SHARED_ANSWER_BYTES = 128 * 1024
+"""What a conversation holds whose answers serve its neighbours too: a project, a list of media or videos."""
 
 _PREFETCH_MAX_BYTES = 32 * 1024 * 1024
 _PREFETCH_COPIES = 3

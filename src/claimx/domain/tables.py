@@ -174,7 +174,7 @@ TASKS = Table(
     doc="Custom tasks (forms) as assigned.",
 )
 
-_DATED = "modified_date"
+_DATED = "version_at"
 TEMPLATES = Table(
     "claimx_task_templates",
     (
@@ -191,7 +191,11 @@ TEMPLATES = Table(
         *_newest(_TRUTH, "allow_resubmit auto_generate_pdf", _DATED),
         *_newest(_TEXT, "modified_by", _DATED),
         *_newest(_NUMBER, "modified_by_id", _DATED),
-        _last(_DATED, "the clock of the row: an equal or missing one changes nothing"),
+        Column("modified_date", _TIME, Policy.NEWEST, _DATED),
+        _last(
+            _DATED,
+            "the clock of the row: modified_date, or 1970 where there is none: an equal one changes nothing",
+        ),
         *_newest(_TEXT, "event_id", _DATED),
         _CREATED_AT,
         *_newest(_TIME, "updated_at last_enriched_at", _DATED),

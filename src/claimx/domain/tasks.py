@@ -51,6 +51,24 @@ class EnrichmentTask(msgspec.Struct, frozen=True, tag="enrichment", tag_field="k
         return "enrich"
 
 
+class ProjectTask(msgspec.Struct, frozen=True, tag="project", tag_field="kind"):
+    """Fetch a project whose row an event's rows refer to: the pre-flight of that event. Times are microseconds UTC."""
+
+    event_id: str
+    event_type: str
+    project_id: str
+    origin: Origin
+    first_tried_at: Micros
+    attempt: int = 1
+    asked: int = 0
+    v: int = VERSION
+
+    @property
+    def child(self) -> str:
+        """The name of this work within its origin."""
+        return f"project:{self.project_id}"
+
+
 class DownloadTask(msgspec.Struct, frozen=True, tag="download", tag_field="kind"):
     """Fetch one media file.
 
@@ -133,7 +151,7 @@ class CachedFile(msgspec.Struct, frozen=True, tag="upload", tag_field="kind"):
         return self.download.asked
 
 
-Task = EnrichmentTask | DownloadTask | CachedFile
+Task = EnrichmentTask | ProjectTask | DownloadTask | CachedFile
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Task] = msgspec.json.Decoder(Task)
@@ -154,6 +172,22 @@ def enrichment_task(event: Event, origin: Origin, now: Micros) -> EnrichmentTask
         master_file_name=event.master_file_name,
         policyholder=policyholder_in(event.raw_data) if event.event_type in EVENT_TYPES else None,
     )
+
+
+def project_task(task: EnrichmentTask, now: Micros) -> ProjectTask:
+    """Make the pre-flight of an event."""
+    return ProjectTask(
+        event_id=task.event_id,
+        event_type=task.event_type,
+        project_id=task.project_id,
+        origin=task.origin,
+        first_tried_at=now,
+    )
+
+
+def stage_of(task: Task) -> str:
+    """Name the stage that works on a kept task; a file that waits for its upload goes back to the download."""
+    return "enrich" if isinstance(task, EnrichmentTask | ProjectTask) else "download"
 
 
 def encode_task(task: Task) -> bytes:

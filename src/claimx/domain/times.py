@@ -9,7 +9,7 @@ SECOND: Micros = 1_000_000
 DAY: Micros = 86_400 * SECOND
 YEAR_1: Micros = -62_135_596_800 * SECOND
 END_OF_TIME: Micros = 253_402_300_800 * SECOND
-"""Year 10000: no table can hold it."""
+"""Year 10000. What an offset moves out of the years 1 to 9999 is no time: no table can hold it."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -27,7 +27,8 @@ def parse_time(text: object) -> Micros | None:
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     since = when - _EPOCH
-    return (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
+    micros = (since.days * 86_400 + since.seconds) * SECOND + since.microseconds
+    return micros if YEAR_1 <= micros < END_OF_TIME else None
 
 
 def format_time(when: Micros) -> str:

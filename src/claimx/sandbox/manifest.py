@@ -196,9 +196,6 @@ def _add(manifest: Manifest, event: Event) -> None:
     """Add the rows and files that follow from one event."""
     if event.event_type not in ENRICHED_TYPES:
         return
-    if event.media_id is not None and not is_numeric(event.media_id):
-        manifest.hopeless += 1
-        return
     project = manifest.world.project_of(int(event.project_id))
     if project is None:
         raise AssertionError(f"the world has no project {event.project_id}")
@@ -206,7 +203,9 @@ def _add(manifest: Manifest, event: Event) -> None:
     if event.event_type in _FLAGS:
         return
     _add_contacts(manifest, event, project)
-    if event.event_type.startswith("CUSTOM_TASK_"):
+    if event.media_id is not None and not is_numeric(event.media_id):
+        manifest.hopeless += 1
+    elif event.event_type.startswith("CUSTOM_TASK_"):
         _add_task(manifest, event)
     elif event.event_type.startswith("VIDEO_"):
         video = event.video_collaboration_id or str(project.videos[-1])

@@ -12,6 +12,8 @@ from claimx.domain.tasks import Task
 from claimx.stages.pool import Waiters
 
 EVENTS = "claimx_events"
+PROJECTS = "claimx_projects"
+CONTACTS = "claimx_contacts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from contextlib import aclosing
 from dataclasses import dataclass
+from hashlib import sha256
 
 import msgspec
 
@@ -9,10 +10,9 @@ from claimx.config.tree import Download as DownloadSettings
 from claimx.domain.answers import GetMedia
 from claimx.domain.files import is_expired, looks_like_html
 from claimx.domain.handlers.media import link_of
-from claimx.domain.shares import ANSWER_BYTES
+from claimx.domain.shares import SHARED_ANSWER_BYTES
 from claimx.domain.tasks import CachedFile, DownloadTask
 from claimx.errors import ExpiredUrlError, PermanentError, TransientError
-from claimx.ports.api import ClaimxApi
 from claimx.ports.files import FileHost, RemoteFile, Spool
 from claimx.stages.flow import Flow, Send
 from claimx.stages.sink import Sink
@@ -21,10 +21,9 @@ from claimx.stages.work import Work
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where files come from: the host has them, the API knows their fresh links, the spool keeps the large ones."""
+    """Where files come from: the host has them, the spool keeps the large ones."""
 
     host: FileHost
-    api: ClaimxApi
     spool: Spool
 
 
@@ -68,16 +67,11 @@ class Download:
             raise PermanentError(error.code, error.detail) from error
 
     async def _refresh(self, work: Work) -> None:
-        """Ask the API for a fresh link, by media id."""
+        """Ask the API for a fresh link, by media id; files of one project share the call."""
         task = _download_task(work)
         work.release()
-        await work.hold(self._flow.pools.api, ANSWER_BYTES)
-        work.receipt.api_calls += 1
-        self._flow.runtime.counters.api_calls += 1
-        request = GetMedia(task.project_id, (task.media_id,))
-        answer = await self._flow.guard.call(
-            work, self._flow.circuits.api, lambda: self._sources.api.send(request)
-        )
+        await work.hold(self._flow.pools.api, SHARED_ANSWER_BYTES)
+        (answer,) = await self._flow.api.ask(work, [GetMedia(task.project_id, (task.media_id,))])
         url = link_of(answer, task.media_id)
         work.release()
         work.task = msgspec.structs.replace(
@@ -113,16 +107,24 @@ class _Body:
             raise
 
     async def _transfer(self, task: DownloadTask) -> CachedFile:
+        """Read a body, and one whose end is not marked twice: cut off in two places, it does not come out the same."""
         async with self._sources.host.open(task.url) as remote:
-            expected = self._settings.max_bytes if remote.length is None else remote.length
-            sink = Sink(self._work, self._sources.spool, self._settings.memory_file_bytes, expected)
-            try:
-                await self._copy(remote, sink, task.file_name)
-                self._refuse_empty(remote, sink)
-                content = await sink.finish(self._memory, self._disk)
-            except BaseException:
-                await sink.abandon()
-                raise
+            if remote.is_end_marked:
+                return await self._keep(remote, task, None)
+            digest = await _digest(remote)
+        async with self._sources.host.open(task.url) as remote:
+            return await self._keep(remote, task, digest)
+
+    async def _keep(self, remote: RemoteFile, task: DownloadTask, digest: str | None) -> CachedFile:
+        expected = self._settings.max_bytes if remote.length is None else remote.length
+        sink = Sink(self._work, self._sources.spool, self._settings.memory_file_bytes, expected)
+        try:
+            await self._copy(remote, sink, task.file_name)
+            self._refuse_doubtful(remote, sink, digest)
+            content = await sink.finish(self._memory, self._disk)
+        except BaseException:
+            await sink.abandon()
+            raise
         self._work.content = content
         return CachedFile(
             download=task,
@@ -140,13 +142,27 @@ class _Body:
                     raise ExpiredUrlError("file.html", "a page came where a file was expected")
                 await sink.write(chunk, self._memory, self._disk)
 
-    def _refuse_empty(self, remote: RemoteFile, sink: Sink) -> None:
-        """Store an empty file only when its length is declared and it came empty twice."""
+    def _refuse_doubtful(self, remote: RemoteFile, sink: Sink, digest: str | None) -> None:
+        """Store an empty file only when its length is declared and it came empty twice.
+
+        Args:
+            digest: of what came before, if the body was read twice.
+        """
+        if digest not in {None, sink.sha256}:
+            raise TransientError("file.truncated", f"{sink.size} bytes came, and others before")
         if sink.size:
             return
         if remote.length is None or not self._was_empty:
             self._was_empty = True
             raise TransientError("file.empty", "no bytes came")
+
+
+async def _digest(remote: RemoteFile) -> str:
+    digest = sha256()
+    async with aclosing(remote.chunks()) as chunks:
+        async for chunk in chunks:
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _download_task(work: Work) -> DownloadTask:

@@ -6,7 +6,7 @@ from claimx.domain import dead_letter
 from claimx.domain.backoff import RetryPolicy
 from claimx.domain.dead_letter import DeadLetter, Failure
 from claimx.domain.outcomes import BuryIt, Outcome, RetryLater, Tries, judge
-from claimx.domain.tasks import EnrichmentTask, retried, to_keep
+from claimx.domain.tasks import retried, stage_of, to_keep
 from claimx.domain.times import SECOND
 from claimx.errors import ItemError
 from claimx.ports.dead_letters import DeadLetters
@@ -64,7 +64,7 @@ class Fates:
         now = self._runtime.clock.now()
         task = retried(to_keep(work.task), verdict)
         row = DelayRow(
-            stage="enrich" if isinstance(task, EnrichmentTask) else "download",
+            stage=stage_of(task),
             task=task,
             code=verdict.code,
             due_at=now + int(verdict.delay_s * SECOND),

@@ -4,11 +4,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from claimx.domain.backoff import RetryPolicy
+from claimx.stages.api_calls import ApiCalls
 from claimx.stages.buffer import FlushBuffer
 from claimx.stages.circuit import Circuit
 from claimx.stages.fates import Fates
 from claimx.stages.guard import Guard
 from claimx.stages.pool import Budget
+from claimx.stages.projects import Projects
 from claimx.stages.runtime import Runtime
 from claimx.stages.settle import Settlement
 from claimx.stages.work import Work
@@ -44,6 +46,8 @@ class Flow:
     buffer: FlushBuffer
     fates: Fates
     guard: Guard
+    api: ApiCalls
+    projects: Projects
     pools: Pools
     circuits: Circuits
     policy: RetryPolicy

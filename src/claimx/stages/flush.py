@@ -10,17 +10,17 @@ from claimx.domain.rows import Row, collapse
 from claimx.domain.tables import TABLES
 from claimx.errors import RowsRejectedError
 from claimx.ports.lake import Lake
-from claimx.stages.buffer import EVENTS, Cycle
+from claimx.stages.buffer import CONTACTS, EVENTS, PROJECTS, Cycle
 from claimx.stages.flow import Flow
 from claimx.stages.rejects import Rejects
-
-_PROJECTS = "claimx_projects"
 
 R = TypeVar("R", Event, Row)
 
 
 class Flush:
     """Commits one cycle after the other while the next one fills.
+
+    A project goes before all that refers to it, and after its contacts: its row says that its answer is in the lake.
 
     A row that the lake can never take is bisected out and buried alone; whatever else fails is done again.
     """
@@ -38,10 +38,11 @@ class Flush:
         rejects = Rejects(self._flow, cycle)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._merge_events(cycle, rejects))
-            group.create_task(self._merge(_PROJECTS, cycle, rejects))
+            group.create_task(self._merge(CONTACTS, cycle, rejects))
+        await self._merge(PROJECTS, cycle, rejects)
         async with asyncio.TaskGroup() as group:
             for table in cycle.chunks:
-                if table != _PROJECTS:
+                if table not in {CONTACTS, PROJECTS}:
                     group.create_task(self._merge(table, cycle, rejects))
         await rejects.bury()
         self._flow.buffer.rows_durable(

@@ -17,6 +17,7 @@ from claimx.ports.delay import DelayQueue
 from claimx.ports.files import FileHost, FileStore, Spool
 from claimx.ports.lake import Lake
 from claimx.ports.source import Assignments, Source
+from claimx.stages.api_calls import ApiCalls
 from claimx.stages.buffer import FlushBuffer
 from claimx.stages.circuit import Circuit
 from claimx.stages.commit import Commit
@@ -30,6 +31,7 @@ from claimx.stages.ingest import Ingest
 from claimx.stages.intake import Intake
 from claimx.stages.partitions import Partitions
 from claimx.stages.pool import Budget, Channel
+from claimx.stages.projects import Projects
 from claimx.stages.redo import Redo
 from claimx.stages.retry import Retry
 from claimx.stages.runtime import Runtime
@@ -155,19 +157,18 @@ class Pipeline:
     def _bodies(self) -> list[tuple[str, Coroutine[None, None, None]]]:
         flow, ports, settings = self.flow, self._ports, self._settings
         puts = {stage: channel.put for stage, channel in self._channels.items()}
-        enrich = Enrich(flow, ports.api, puts["download"])
-        download = Download(
-            flow, settings.download, Sources(ports.host, ports.api, ports.spool), puts["upload"]
-        )
+        enrich = Enrich(flow, settings.enrich, self._channels["enrich"], puts["download"])
+        download = Download(flow, settings.download, Sources(ports.host, ports.spool), puts["upload"])
         upload = Upload(flow, ports.store, ports.spool)
         bodies: list[tuple[str, Coroutine[None, None, None]]] = [
             ("intake", self._take_in()),
+            ("api", flow.api.run()),
+            ("enrich", enrich.run()),
             ("flush", Flush(flow, ports.lake).run()),
             ("commit", self._commit.run()),
             ("retry", self._retry.run({"enrich": puts["enrich"], "download": puts["download"]})),
         ]
         for stage, body, count in (
-            ("enrich", enrich.run, settings.enrich.workers),
             ("download", download.run, settings.download.workers),
             ("upload", upload.run, settings.upload.workers),
         ):
@@ -209,5 +210,10 @@ def _flow(settings: Settings, ports: Ports, partitions: Partitions, log: Log) ->
     buffer = FlushBuffer(settings.lake)
     settlement = Settlement(partitions, buffer, pools.intake, ports.delay, runtime.redo)
     fates = Fates(settlement, ports.delay, ports.dead_letters, policy, ports.spool, runtime)
-    circuits = Circuits(*(Circuit(name, settings.api.circuit, log) for name in ("api", "files", "store")))
-    return Flow(settlement, buffer, fates, Guard(fates, runtime), pools, circuits, policy, runtime)
+    circuits = Circuits(
+        *(Circuit(name, settings.api.circuit, log, runtime.counters) for name in ("api", "files", "store"))
+    )
+    guard = Guard(fates, runtime)
+    api = ApiCalls(ports.api, guard, circuits.api, runtime.counters)
+    projects = Projects(ports.lake, settings.enrich.project_ttl_s, runtime)
+    return Flow(settlement, buffer, fates, guard, api, projects, pools, circuits, policy, runtime)

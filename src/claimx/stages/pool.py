@@ -64,6 +64,26 @@ class Channel(Generic[T]):
         """Take the oldest item."""
         while not self._items:
             await self._getters.wait()
+        return self._pop()
+
+    async def take(self, limit: int, wait_s: float) -> list[T]:
+        """Take the oldest item, and what else is there or comes within ``wait_s``, up to ``limit``; for one taker."""
+        items = [await self.get()]
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(wait_s, self._getters.wake)
+        try:
+            while len(items) < limit:
+                if self._items:
+                    items.append(self._pop())
+                elif loop.time() < timer.when():
+                    await self._getters.wait()
+                else:
+                    break
+        finally:
+            timer.cancel()
+        return items
+
+    def _pop(self) -> T:
         item = self._items.popleft()
         self._putters.wake(1)
         return item
@@ -87,9 +107,13 @@ class Budget:
         self.used += size
         self.peak = max(self.peak, self.used)
 
+    def has_room(self, size: int) -> bool:
+        """Whether ``acquire`` would not wait."""
+        return not self._line and self._fits(size)
+
     async def acquire(self, size: int) -> None:
         """Wait until ``size`` bytes fit, and hold them."""
-        if not self._line and self._fits(size):
+        if self.has_room(size):
             self._take(size)
             return
         future = asyncio.get_running_loop().create_future()

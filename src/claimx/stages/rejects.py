@@ -6,7 +6,7 @@ from claimx.domain.outcomes import Outcome
 from claimx.domain.rows import Row, key_of
 from claimx.domain.tables import TABLES
 from claimx.domain.tasks import Origin
-from claimx.stages.buffer import EVENTS, Cycle, EventChunk, RowChunk
+from claimx.stages.buffer import EVENTS, PROJECTS, Cycle, EventChunk, RowChunk
 from claimx.stages.flow import Flow
 
 _CODE = "lake.bad_row"
@@ -29,6 +29,8 @@ class Rejects:
     def add_row(self, row: Row, why: str) -> None:
         """Note a row that was rejected by itself."""
         self._rows[row.table, _key(row)] = why
+        if row.table == PROJECTS:
+            self._flow.projects.forget(_key(row))
         self._flow.runtime.log.error("row.rejected", table=row.table, key=_key(row), detail=why)
 
     async def bury(self) -> None:

@@ -32,7 +32,7 @@ class Upload:
         key = object_key(task.project_id, task.media_id, task.file_name)
         try:
             await self._flow.guard.call(
-                work, self._flow.circuits.store, lambda: self._store.put(key, content)
+                work, self._flow.circuits.store, lambda: self._store.put(key, content, cached.sha256)
             )
         finally:
             if not isinstance(content, bytes):

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from claimx.domain.receipts import Receipt
-from claimx.domain.tasks import Task
+from claimx.domain.tasks import Origin, Task, aged_less
+from claimx.domain.times import SECOND
 from claimx.stages.pool import Budget
 
 
@@ -22,6 +23,25 @@ class Work:
         self.receipt = receipt
         self.content: bytes | Path | None = None
         self._held: list[tuple[Budget, int]] = []
+
+    @property
+    def subject(self) -> tuple[Origin, str]:
+        """What a circuit counts when a call for it fails."""
+        return self.task.origin, self.task.child
+
+    @property
+    def project_id(self) -> str:
+        """Whose data it is about."""
+        return self.task.project_id
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody who may still settle waits for it."""
+        return self.receipt.is_wanted
+
+    def waited(self, seconds: float) -> None:
+        """Let the task be no older for the time that a circuit made it wait."""
+        self.task = aged_less(self.task, int(seconds * SECOND))
 
     async def hold(self, budget: Budget, size: int) -> None:
         """Wait for bytes of a budget and keep them until ``release``."""

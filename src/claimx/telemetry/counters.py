@@ -1,6 +1,7 @@
 """What a process run counts, beside the ledgers."""
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
@@ -12,7 +13,12 @@ class Counters:
         file_bytes: their content.
         flushes: cycles committed.
         flushed_rows: rows and log lines in them.
-        api_calls: requests sent.
+        api_calls: requests sent, quick tries included.
+        api_calls_saved: questions that were answered by another one's request.
+        batches: batches of events that were enriched together; ``batched_events`` events in them, of
+            ``batched_projects`` projects, batch by batch.
+        preflights: projects that were fetched because the rows of an event refer to them.
+        circuit_transitions: by dependency and new state.
     """
 
     files: int = 0
@@ -20,3 +26,9 @@ class Counters:
     flushes: int = 0
     flushed_rows: int = 0
     api_calls: int = 0
+    api_calls_saved: int = 0
+    batches: int = 0
+    batched_events: int = 0
+    batched_projects: int = 0
+    preflights: int = 0
+    circuit_transitions: Counter[tuple[str, str]] = field(default_factory=Counter)

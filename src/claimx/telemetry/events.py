@@ -19,6 +19,7 @@ Event = Literal[
     "item.dead_lettered",
     "item.dropped",
     "dead_letter.failed",
+    "preflight.failed",
     "circuit.opened",
     "circuit.closed",
     "kafka.logged",

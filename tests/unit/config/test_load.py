@@ -511,7 +511,7 @@ def test_show_has_every_key_with_its_value_and_origin(tmp_path: Path) -> None:
         line.key: (line.value, line.origin)
         for line in show(loaded(tmp_path, SECRETS, environ={"SAS": CANARY}))
     }
-    assert shown["enrich.workers"] == ("32", "default")
+    assert shown["enrich.workers"] == ("512", "default")
     assert shown["kafka.sasl_username"][0] == '"me"'
     assert shown["kafka.client.ssl.key.location"][0] == '"client.key"'
     assert shown["lake.storage.aws_access_key_id"][0] == '"AKIA"'

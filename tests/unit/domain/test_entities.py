@@ -231,6 +231,7 @@ def test_a_template_row_has_every_field():
         "modified_by": "admin@example.com",
         "modified_by_id": 485785,
         "modified_date": at("2026-01-10T22:14:44.010Z"),
+        "version_at": at("2026-01-10T22:14:44.010Z"),
     }
 
 

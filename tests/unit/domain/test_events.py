@@ -150,9 +150,7 @@ def test_without_a_usable_time_the_kafka_timestamp_stands_in(time: object):
     assert not event.is_id_given
 
 
-@pytest.mark.parametrize(
-    "time", ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59-14:00", "2026-01-12T16:00:00.000001Z"]
-)
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59Z", "2026-01-12T16:00:00.000001Z"])
 def test_a_time_in_the_future_is_clamped_and_the_id_made_from_it_as_sent(time: str):
     event, later = read(flat(ingestedAt=time)), read(flat(ingestedAt=time), timestamp=NOW + DAY // 2)
     assert event.ingested_at == NOW + DAY

@@ -6,6 +6,7 @@ import pytest
 
 from claimx.config.tree import Circuit as CircuitSettings
 from claimx.stages.circuit import Circuit, State
+from claimx.telemetry.counters import Counters
 
 
 class Told:
@@ -24,7 +25,7 @@ def log() -> Told:
 
 
 def circuit_of(log: Told, reset_s: float = 0.01) -> Circuit:
-    return Circuit("api", CircuitSettings(failures=3, reset_s=reset_s), log)
+    return Circuit("api", CircuitSettings(failures=3, reset_s=reset_s), log, Counters())
 
 
 async def opened(log: Told, reset_s: float = 0.01) -> Circuit:
@@ -73,3 +74,56 @@ async def test_a_failed_probe_opens_again_and_the_next_one_is_another(log: Told)
         circuit.failed("a", is_probe=True)
         assert circuit.state is State.OPEN
         assert await circuit.enter() is True
+
+
+async def test_a_credential_refused_for_one_project_is_that_project_s_matter(log: Told) -> None:
+    circuit = circuit_of(log)
+    for _ in range(100):
+        circuit.refused("5395115", is_probe=False)
+    assert not circuit.is_open
+
+
+async def test_a_credential_refused_for_two_projects_pauses_all_until_a_probe_is_answered(log: Told) -> None:
+    circuit = circuit_of(log)
+    circuit.refused("5395115", is_probe=False)
+    circuit.refused("5395116", is_probe=False)
+    async with asyncio.timeout(5):
+        assert await circuit.enter() is True
+        circuit.refused("5395117", is_probe=True)
+        assert circuit.state is State.OPEN
+        assert await circuit.enter() is True
+    circuit.answered()
+    assert not circuit.is_open
+
+
+async def test_a_success_between_two_refusals_forgets_the_first(log: Told) -> None:
+    circuit = circuit_of(log)
+    circuit.refused("5395115", is_probe=False)
+    circuit.answered()
+    circuit.refused("5395116", is_probe=False)
+    assert not circuit.is_open
+
+
+async def test_a_dependency_that_asks_for_more_patience_than_the_reset_time_gets_it(log: Told) -> None:
+    circuit = circuit_of(log, reset_s=0.01)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for item in "abc":
+        circuit.failed(item, is_probe=False, patience_s=0.2)
+    async with asyncio.timeout(5):
+        assert await circuit.enter() is True
+    assert loop.time() >= began + 0.2
+
+
+async def test_every_transition_is_counted() -> None:
+    counters = Counters()
+    circuit = Circuit("api", CircuitSettings(failures=1, reset_s=0.01), Told(), counters)
+    circuit.failed("a", is_probe=False)
+    async with asyncio.timeout(5):
+        await circuit.enter()
+    circuit.answered()
+    assert counters.circuit_transitions == {
+        ("api", "open"): 1,
+        ("api", "half_open"): 1,
+        ("api", "closed"): 1,
+    }

@@ -98,7 +98,8 @@ def _template_row(template: Body, project_id: str, said: Said) -> Row | None:
     if not template_id:
         return None
     values = {"template_id": template_id, "project_id": project_id, **pick(template, _TEMPLATE)}
-    return Row(TEMPLATES, {**values, **partial(said), "last_enriched_at": said.at})
+    clock = {"version_at": values["modified_date"] or 0}
+    return Row(TEMPLATES, {**values, **clock, **partial(said), "last_enriched_at": said.at})
 
 
 def _link_row(outside: Body, assignment_id: int, project_id: str, said: Said) -> Row | None:

@@ -1,12 +1,11 @@
 """PROJECT_FILE_ADDED, and the fresh link of a file whose URL is stale."""
 
-from claimx.domain.answers import ApiAnswer, GetMedia, GetProject, media_items
+from claimx.domain.answers import ApiAnswer, GetMedia, media_items
 from claimx.domain.coerce import text
 from claimx.domain.entities.fields import Body, Said
 from claimx.domain.entities.media import link_in, media_id_of, media_row
 from claimx.domain.handlers.ids import optional
 from claimx.domain.handlers.plan import Enrichment, Plan
-from claimx.domain.handlers.project import project_rows
 from claimx.domain.tasks import DownloadTask, EnrichmentTask
 from claimx.domain.times import Micros
 from claimx.errors import NotFoundError
@@ -17,17 +16,15 @@ def file_added(task: EnrichmentTask) -> Plan:
 
     Raises:
         PermanentError: ``event.bad_media_id``.
-        NotFoundError: ``project.not_found``; ``media.not_found``, the answer does not have the id.
+        NotFoundError: ``media.not_found``, the answer does not have the id.
     """
     named = optional(task.media_id, "event.bad_media_id")
-    wanted = () if named is None else (named,)
-    project, media = yield (GetProject(task.project_id), GetMedia(task.project_id, wanted))
-    rows = project_rows(project, task.project_id, task.event_id)
+    (media,) = yield (GetMedia(task.project_id, () if named is None else (named,)),)
     shown = _shown(media, task.project_id)
     if named is not None:
         shown = {named: _named(shown, named)}
     said = Said(task.event_id, media.fetched_at)
-    rows += [media_row(item, media_id, task.project_id, said) for media_id, item in shown.items()]
+    rows = [media_row(item, media_id, task.project_id, said) for media_id, item in shown.items()]
     downloads = [_download(task, media_id, item, media.fetched_at) for media_id, item in shown.items()]
     return Enrichment(rows, [download for download in downloads if download is not None])
 

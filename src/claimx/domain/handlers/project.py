@@ -1,4 +1,4 @@
-"""PROJECT_CREATED and PROJECT_MFN_ADDED, and what every conversation writes of its project."""
+"""PROJECT_CREATED and PROJECT_MFN_ADDED, and how a project is fetched for whoever needs it."""
 
 from claimx.domain.answers import ApiAnswer, GetProject, project_body
 from claimx.domain.coerce import id_text
@@ -17,8 +17,17 @@ def created(task: EnrichmentTask) -> Plan:
     Raises:
         NotFoundError: ``project.not_found``.
     """
-    (answer,) = yield (GetProject(task.project_id),)
-    return Enrichment(project_rows(answer, task.project_id, task.event_id))
+    return (yield from fetched(task.project_id, task.event_id))
+
+
+def fetched(project_id: str, event_id: str) -> Plan:
+    """Write a project and its contacts.
+
+    Raises:
+        NotFoundError: ``project.not_found``.
+    """
+    (answer,) = yield (GetProject(project_id),)
+    return Enrichment(project_rows(answer, project_id, event_id))
 
 
 def name_added(task: EnrichmentTask) -> Plan:

@@ -8,12 +8,13 @@ from claimx.domain.events import is_numeric
 from claimx.domain.handlers.ids import required
 from claimx.domain.handlers.plan import Enrichment, Plan
 from claimx.domain.handlers.project import project_rows
+from claimx.domain.rows import Row
 from claimx.domain.tasks import EnrichmentTask
 from claimx.errors import NotFoundError, TransientError
 
 
 def task_changed(task: EnrichmentTask) -> Plan:
-    """Write the assignment, its template, link and contact, and the project that the answer names.
+    """Write the assignment, its template, link and contact; and the project, where the answer names another one.
 
     Raises:
         PermanentError: ``event.bad_task_id``.
@@ -25,14 +26,12 @@ def task_changed(task: EnrichmentTask) -> Plan:
     body = _shown(answer, assignment_id)
     found = id_text(body.get("projectId"))
     project_id = found if found and is_numeric(found) else task.project_id
-    (project,) = yield (GetProject(project_id),)
+    rows: list[Row] = []
+    if project_id != task.project_id:
+        (project,) = yield (GetProject(project_id),)
+        rows = project_rows(project, project_id, task.event_id)
     said = Said(task.event_id, answer.fetched_at)
-    return Enrichment(
-        [
-            *project_rows(project, project_id, task.event_id),
-            *assignment_rows(body, int(assignment_id), project_id, said),
-        ]
-    )
+    return Enrichment([*rows, *assignment_rows(body, int(assignment_id), project_id, said)])
 
 
 def _shown(answer: ApiAnswer, assignment_id: str) -> Body:

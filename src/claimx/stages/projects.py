@@ -1,0 +1,76 @@
+"""Which projects are in the lake already: rows that refer to a project never come before its own."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from claimx.domain.times import SECOND, Micros
+from claimx.errors import LakeError
+from claimx.ports.lake import Lake
+from claimx.stages.pool import Waiters
+from claimx.stages.runtime import Runtime
+
+_MOST = 100_000
+_ANSWER_S = 30.0
+
+
+class Projects:
+    """A bounded memory of when each project was fetched.
+
+    It learns of a row when the row rides in a flush, where projects are committed before all that refers to them, and
+    from the table. What was fetched longer than ``ttl_s`` ago is fetched again.
+
+    Args:
+        ttl_s: seconds.
+    """
+
+    def __init__(self, lake: Lake, ttl_s: float, runtime: Runtime) -> None:
+        self._lake = lake
+        self._ttl = int(ttl_s * SECOND)
+        self._runtime = runtime
+        self._fetched_at: OrderedDict[str, Micros] = OrderedDict()
+        self._under_way: dict[str, Waiters] = {}
+
+    async def unknown(self, project_ids: Iterable[str]) -> list[str]:
+        """Tell which of these projects are to be fetched now, after one look at the table, and count them as under way.
+
+        A table that cannot be read holds nobody up: what is not known is fetched.
+        """
+        strange = [project_id for project_id in project_ids if not self._is_known(project_id)]
+        if strange:
+            try:
+                async with asyncio.timeout(_ANSWER_S):
+                    found = await self._lake.projects_fetched_at(strange)
+            except (LakeError, TimeoutError) as error:
+                self._runtime.log.warning("preflight.failed", projects=len(strange), error=str(error))
+            else:
+                for project_id, fetched_at in found.items():
+                    self.learn(project_id, fetched_at)
+        missing = [p for p in strange if not self._is_known(p) and p not in self._under_way]
+        self._under_way.update((project_id, Waiters()) for project_id in missing)
+        return missing
+
+    def learn(self, project_id: str, fetched_at: Micros) -> None:
+        """Note that the row of a project is in the lake, or rides before all that will refer to it."""
+        self._fetched_at[project_id] = max(fetched_at, self._fetched_at.get(project_id, fetched_at))
+        self._fetched_at.move_to_end(project_id)
+        if len(self._fetched_at) > _MOST:
+            self._fetched_at.popitem(last=False)
+
+    def forget(self, project_id: str) -> None:
+        """Note that the lake did not take the row after all."""
+        self._fetched_at.pop(project_id, None)
+
+    def ended(self, project_id: str) -> None:
+        """Note that the fetch of a project is over, whatever came of it."""
+        self._under_way.pop(project_id).wake()
+
+    async def settled(self, project_id: str) -> None:
+        """Wait while a project is being fetched: its row goes first."""
+        waiters = self._under_way.get(project_id)
+        while waiters is not None and self._under_way.get(project_id) is waiters:
+            await waiters.wait()
+
+    def _is_known(self, project_id: str) -> bool:
+        fetched_at = self._fetched_at.get(project_id)
+        return fetched_at is not None and self._runtime.clock.now() - fetched_at < self._ttl
