@@ -1,5 +1,7 @@
 """The simulated ClaimX over HTTP: its token, its answers, its links, its faults."""
 
+import asyncio
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,6 +16,7 @@ from claimx.sandbox.simulator.signing import Signer
 from claimx.sandbox.simulator.world import World
 
 TOKEN = "c2FuZGJveDpub3QtYS1zZWNyZXQ="
+SENT = {"Authorization": f"Basic {TOKEN}", "Accept": "application/json"}
 WORLD = World(1)
 PROJECT = WORLD.project(0)
 PROJECT_URL = f"/export/project/{PROJECT.project_id}"
@@ -30,13 +33,12 @@ class Client:
         self.session = session
 
     async def api(self, path: str, **headers: str) -> tuple[int, object]:
-        sent = {"Authorization": f"Basic {TOKEN}"} | headers
+        sent = SENT | headers
         async with self.session.get(self.simulator.base_url + path, headers=sent) as answer:
             return answer.status, await answer.json()
 
     async def data(self, **body: object) -> tuple[int, object]:
-        sent = {"Authorization": f"Basic {TOKEN}"}
-        async with self.session.post(self.simulator.base_url + "/data", json=body, headers=sent) as answer:
+        async with self.session.post(self.simulator.base_url + "/data", json=body, headers=SENT) as answer:
             return answer.status, await answer.json()
 
     async def get(self, url: str, method: str = "GET", **headers: str) -> tuple[int, bytes, dict[str, str]]:
@@ -57,6 +59,20 @@ class Client:
     async def stats(self) -> dict[str, object]:
         async with self.session.get(self.simulator.file_base + "/_control/stats") as answer:
             return await answer.json()
+
+
+def content_type(media) -> str:
+    return "binary/octet-stream" if media.media_id % 5 == 0 else "image/jpeg"
+
+
+async def raw_answer(url: str) -> tuple[bytes, bytes]:
+    """Everything that comes until the connection ends, whatever its length says."""
+    target = URL(url, encoded=True)
+    reader, writer = await asyncio.open_connection(target.host, target.port)
+    writer.write(f"GET {target.raw_path_qs} HTTP/1.1\r\nHost: {target.authority}\r\n\r\n".encode())
+    head, _, body = (await asyncio.wait_for(reader.read(-1), 20)).partition(b"\r\n\r\n")
+    writer.close()
+    return head + b"\r\n", body
 
 
 @asynccontextmanager
@@ -273,10 +289,9 @@ async def test_a_connection_may_end_without_an_answer(client: Client, kind: str)
 @pytest.mark.parametrize("endpoint", ["project", "object"])
 async def test_a_page_may_come_instead(client: Client, endpoint: str) -> None:
     await client.faults({"kind": "html", "at": [endpoint]})
-    sent = {"Authorization": f"Basic {TOKEN}"}
     project = client.simulator.base_url + PROJECT_URL
     url = project if endpoint == "project" else await client.link(LARGE)
-    status, body, headers = await client.get(url, **sent)
+    status, body, headers = await client.get(url, **SENT)
     assert (status, body[:9]) == (200, b"<!DOCTYPE")
     assert headers["Content-Type"].startswith("text/html")
 
@@ -340,6 +355,92 @@ async def test_a_link_may_have_expired_when_it_is_handed_out(client: Client) -> 
     assert (await client.get(await client.link(JPG)))[0] == 302
     await client.faults({"kind": "expired_link", "times": 1})
     assert (await client.get(await client.link(LARGE)))[0] == 403
+
+
+@pytest.mark.parametrize("endpoint", ["project", "file", "object"])
+async def test_a_redirect_may_lead_to_the_log_in_page(client: Client, endpoint: str) -> None:
+    link = await client.link(LARGE if endpoint == "object" else JPG)
+    await client.faults({"kind": "login", "at": [endpoint]})
+    url = client.simulator.base_url + PROJECT_URL if endpoint == "project" else link
+    status, _, headers = await client.get(url, **SENT)
+    assert status == 302
+    status, body, headers = await client.get(headers["Location"])
+    assert (status, body[:9], headers["Content-Type"]) == (200, b"<!DOCTYPE", "text/html; charset=utf-8")
+
+
+async def test_a_page_may_come_under_the_name_and_type_of_an_image(client: Client) -> None:
+    _, _, headers = await client.get(await client.link(JPG))
+    await client.faults({"kind": "disguised", "at": ["object"], "ids": [str(JPG.media_id)]})
+    location = headers["Location"]
+    assert ".jpg?" in location
+    status, body, headers = await client.get(location)
+    assert (status, body[:9], headers["Content-Type"]) == (200, b"<!DOCTYPE", content_type(JPG))
+
+
+async def test_a_length_may_be_too_short(client: Client) -> None:
+    link = await client.link(LARGE)
+    await client.faults({"kind": "length_short", "at": ["object"], "times": 1})
+    head, body = await raw_answer(link)
+    assert f"Content-Length: {LARGE.size // 2}\r\n".encode() in head
+    assert body == WORLD.content(LARGE)
+
+
+async def test_a_length_may_be_too_long(client: Client) -> None:
+    link = await client.link(LARGE)
+    await client.faults({"kind": "length_long", "at": ["object"], "times": 1})
+    head, body = await raw_answer(link)
+    assert f"Content-Length: {LARGE.size * 2}\r\n".encode() in head
+    assert body == WORLD.content(LARGE)
+    await client.faults({"kind": "length_long", "at": ["object"], "times": 1})
+    with pytest.raises(aiohttp.ClientPayloadError):
+        await client.get(link)
+
+
+async def test_a_file_may_be_of_half_a_gigabyte_that_nobody_keeps(client: Client) -> None:
+    size = 500_000_000
+    link = await client.link(LARGE)
+    await client.faults({"kind": "large", "bytes": size, "ids": [str(LARGE.media_id)]})
+    got, first = 0, b""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    async with client.session.get(URL(link, encoded=True)) as answer:
+        assert (answer.status, answer.content_length) == (200, size)
+        assert "Transfer-Encoding" not in answer.headers
+        async for piece in answer.content.iter_any():
+            first = first or piece[:12]
+            got += len(piece)
+    assert got == size
+    assert first == b"\x00\x00\x00\x18ftypmp42"
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+    assert (await client.stats())["faults"] == {"large": 1}
+
+
+async def test_a_large_file_comes_in_ranges_too(client: Client) -> None:
+    size = 5_000_000
+    link = await client.link(LARGE)
+    await client.faults({"kind": "large", "bytes": size, "ids": [str(LARGE.media_id)]})
+    whole = b"".join(WORLD.pieces(LARGE, size))
+    assert (await client.get(link))[1] == whole
+    status, body, headers = await client.get(link, Range="bytes=1048570-2097170")
+    assert (status, body) == (206, whole[1_048_570:2_097_171])
+    assert headers["Content-Range"] == f"bytes 1048570-2097170/{size}"
+    status, body, _ = await client.get(link, Range="bytes=4999999-")
+    assert (status, body) == (206, whole[-1:])
+
+
+async def test_a_latency_ends_with_the_connection(client: Client) -> None:
+    await client.faults({"kind": "latency", "seconds": 600, "at": ["project"]})
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.api(PROJECT_URL), 0.1)
+    await client.faults()
+    assert (await client.api(PROJECT_URL))[0] == 200
+    assert (await client.stats())["highest_concurrency"]["api"] <= 2
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE"])
+async def test_links_are_for_get_alone(client: Client, method: str) -> None:
+    for media in (JPG, LARGE):
+        assert (await client.get(await client.link(media), method=method))[0] in {403, 405}
 
 
 async def test_the_file_service_may_want_the_token(client: Client) -> None:

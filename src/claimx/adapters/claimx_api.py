@@ -2,19 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import NamedTuple, NoReturn
-from urllib.parse import quote
 
 import aiohttp
 import msgspec
+from aiolimiter import AsyncLimiter
 from yarl import URL
 
+from claimx.adapters.claimx_calls import Call, call_of
 from claimx.adapters.http_common import READ_BYTES, basic, is_encoded, make_session, retry_after_s
 from claimx.config.tree import Api
-from claimx.domain.answers import ApiAnswer, ApiRequest, GetMedia, GetProject, GetTask, GetVideos
-from claimx.domain.events import is_numeric
+from claimx.domain.answers import ApiAnswer, ApiRequest
 from claimx.domain.files import looks_like_html
+from claimx.domain.redaction import redacted
 from claimx.domain.shares import ANSWER_BYTES
 from claimx.errors import AuthError, ConfigError, PermanentError, ThrottledError, TransientError
 from claimx.ports.clock import Clock
@@ -23,30 +24,29 @@ _OK = 200
 _UNAUTHORIZED = 401
 _NOT_FOUND = 404
 _TOO_MANY_REQUESTS = 429
-_MAX_ID_DIGITS = 40
 _NAMED = frozenset({400, 403, 405, 409, 410, 422})
 """Refusals that have a code of their own; the others are ``api.4xx``."""
 _FOREIGN = (aiohttp.ClientError, OSError, TimeoutError, ValueError)
 _NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_BOM = b"\xef\xbb\xbf"
+_EXCERPT_BYTES = 2048
+_EXCERPT_CHARACTERS = 300
+_EXCERPT_S = 2.0
+"""An explanation that comes more slowly is not waited for: the call has its error already, and holds a place."""
 
 
-class _Call(NamedTuple):
-    """A request as it goes out; ``query`` is encoded and never shown."""
+class _Reply(NamedTuple):
+    """What came back; of a refusal the beginning of its body."""
 
-    method: str
-    path: str
-    query: str = ""
-    body: dict[str, str | int] | None = None
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.path}"
+    response: aiohttp.ClientResponse
+    body: bytes
 
 
 class HttpClaimxApi:
     """One session to the API; implements ``claimx.ports.api.ClaimxApi``.
 
     Args:
-        reload_token: reads the token again; called once when the API refuses it.
+        reload_token: reads the token again; called when the API refuses it.
     """
 
     def __init__(self, settings: Api, reload_token: Callable[[], str], clock: Clock) -> None:
@@ -56,6 +56,7 @@ class HttpClaimxApi:
         self._reload_token = reload_token
         self._clock = clock
         self._slots = asyncio.Semaphore(settings.max_concurrent)
+        self._pace = _pace(settings.rate_limit_per_s)
         self._large = asyncio.Lock()  # the API pool has room for one answer above ANSWER_BYTES at a time
         self._session: aiohttp.ClientSession | None = None
 
@@ -71,60 +72,75 @@ class HttpClaimxApi:
             await self._session.close()
 
     async def send(self, request: ApiRequest) -> ApiAnswer:
-        """Send a request; ``max_concurrent`` at most are under way.
+        """Send a request; ``max_concurrent`` at most are under way, ``rate_limit_per_s`` begin in a second.
+
+        The detail of an error has the beginning of what the API said about it, redacted.
 
         Raises:
             TransientError: ``api.connect``, ``api.timeout``, ``api.broken``, ``api.5xx``, ``api.redirect``,
                 ``api.status``, ``api.html``, ``api.not_json``, ``api.too_large``, ``api.encoding``.
             ThrottledError: ``api.429``.
-            AuthError: ``api.401``, also with the token read again.
+            AuthError: ``api.401``, and the token read again is the same, or refused as well.
             PermanentError: ``api.403`` and other 4xx; ``api.bad_id``.
         """
-        call = _call(request, self._settings.sender_username)
+        call = call_of(request, self._settings.sender_username)
         async with self._slots:
+            sent = self._authorization
             try:
-                return await self._try(call)
-            except AuthError:
-                self._reload(call)
-                return await self._try(call)
+                return await self._try(call, sent)
+            except AuthError as refusal:
+                if self._reloaded(call) == sent:
+                    raise refusal from None
+                return await self._try(call, self._authorization)
 
-    def _reload(self, call: _Call) -> None:
+    def _reloaded(self, call: Call) -> str:
         try:
             self._authorization = basic(self._reload_token())
         except (ConfigError, OSError):
             raise AuthError("api.401", f"{call}: refused, and the token cannot be read again") from None
+        return self._authorization
 
-    async def _try(self, call: _Call) -> ApiAnswer:
+    async def _try(self, call: Call, authorization: str) -> ApiAnswer:
+        if self._pace is not None:
+            await self._pace.acquire()
         fetched_at = self._clock.now()
         try:
-            async with asyncio.timeout(self._settings.timeout_s):
-                status, body, response = await self._exchange(call)
+            reply = await self._exchange(call, authorization)
         except _FOREIGN as error:
             raise _transient(call, error) from None
+        status = reply.response.status
         if status == _NOT_FOUND:
             return ApiAnswer(None, fetched_at, 0)
         if status != _OK:
-            self._refuse(call, response)
+            self._refuse(reply.response, f"{call}: status {status}{self._said(reply.body, authorization)}")
         try:
-            return ApiAnswer(msgspec.json.decode(body), fetched_at, len(body))
+            return ApiAnswer(msgspec.json.decode(reply.body.removeprefix(_BOM)), fetched_at, len(reply.body))
         except _NOT_JSON:
-            is_page = looks_like_html(response.headers.get("Content-Type"), body[:1024], None)
-            code = "api.html" if is_page else "api.not_json"
-            raise TransientError(code, f"{call}: {len(body)} bytes that are not JSON") from None
+            is_page = looks_like_html(reply.response.headers.get("Content-Type"), reply.body[:1024], None)
+            said = self._said(reply.body, authorization)
+            detail = f"{call}: {len(reply.body)} bytes that are not JSON{said}"
+            raise TransientError("api.html" if is_page else "api.not_json", detail) from None
 
-    async def _exchange(self, call: _Call) -> tuple[int, bytes, aiohttp.ClientResponse]:
-        """Send, and read the body of a 200."""
+    async def _exchange(self, call: Call, authorization: str) -> _Reply:
+        """Send, and read the body of a 200, or how another begins; ``timeout_s`` is for all of it."""
         if self._session is None:
             raise RuntimeError("not open")
         url = URL(f"{self._base}{call.path}{call.query}", encoded=True)
-        headers = {"Authorization": self._authorization, "Accept": "application/json"}
-        async with self._session.request(
-            call.method, url, json=call.body, headers=headers, allow_redirects=False
-        ) as response:
-            body = await self._read(call, response) if response.status == _OK else b""
-            return response.status, body, response
+        headers = {"Authorization": authorization, "Accept": "application/json"}
+        until = asyncio.get_running_loop().time() + self._settings.timeout_s
+        async with asyncio.timeout_at(until):
+            response = await self._session.request(
+                call.method, url, json=call.body, headers=headers, allow_redirects=False
+            )
+        async with response:
+            if response.status == _NOT_FOUND:
+                return _Reply(response, b"")
+            if response.status != _OK:
+                return _Reply(response, await _beginning(response, until))
+            async with asyncio.timeout_at(until):
+                return _Reply(response, await self._read(call, response))
 
-    async def _read(self, call: _Call, response: aiohttp.ClientResponse) -> bytes:
+    async def _read(self, call: Call, response: aiohttp.ClientResponse) -> bytes:
         if is_encoded(response):
             raise TransientError("api.encoding", f"{call}: the body is compressed")
         most = self._settings.max_answer_bytes
@@ -139,9 +155,15 @@ class HttpClaimxApi:
                 pieces.append(piece)
         return b"".join(pieces)
 
-    def _refuse(self, call: _Call, response: aiohttp.ClientResponse) -> NoReturn:
+    def _said(self, body: bytes, authorization: str) -> str:
+        """What a body says, for people."""
+        text = body[:_EXCERPT_BYTES].decode(errors="replace")
+        secrets = (authorization.removeprefix("Basic "), self._settings.token.reveal())
+        shown = redacted(text, _EXCERPT_CHARACTERS, secrets, is_cut=len(body) >= _EXCERPT_BYTES)
+        return f", it says: {shown}" if shown else ""
+
+    def _refuse(self, response: aiohttp.ClientResponse, detail: str) -> NoReturn:
         status = response.status
-        detail = f"{call}: status {status}"
         if status == _UNAUTHORIZED:
             raise AuthError("api.401", detail)
         if status == _TOO_MANY_REQUESTS:
@@ -157,36 +179,28 @@ class HttpClaimxApi:
                 raise TransientError("api.status", detail)
 
 
-def _call(request: ApiRequest, sender: str) -> _Call:
-    """Write a request as domain.md 2.2 has it."""
-    match request:
-        case GetProject(project_id):
-            return _Call("GET", f"/export/project/{_part(project_id)}")
-        case GetMedia(project_id, media_ids):
-            query = f"?mediaIds={','.join(map(_part, media_ids))}" if media_ids else ""
-            return _Call("GET", f"/export/project/{_part(project_id)}/media", query)
-        case GetTask(assignment_id):
-            return _Call("GET", f"/customTasks/assignment/{_part(assignment_id)}", "?full=true")
-        case GetVideos(project_id):
-            report: dict[str, str | int] = {
-                "reportType": "VIDEO_COLLABORATION",
-                "projectId": _number(project_id),
-                "senderUsername": sender,
-            }
-            return _Call("POST", "/data", body=report)
+def _pace(per_s: float | None) -> AsyncLimiter | None:
+    """A bucket of one second's worth, of one request at least."""
+    if per_s is None:
+        return None
+    burst = max(per_s, 1.0)
+    return AsyncLimiter(burst, burst / per_s)
 
 
-def _number(text: str) -> int:
-    if len(text) > _MAX_ID_DIGITS or not is_numeric(text):
-        raise PermanentError("api.bad_id", "the project id is not a number")
-    return int(text)
+async def _beginning(response: aiohttp.ClientResponse, until: float) -> bytes:
+    """Read how a body begins. That it breaks off, or does not come, changes nothing: what came is used."""
+    read = b""
+    if is_encoded(response):
+        return read
+    now = asyncio.get_running_loop().time()
+    with suppress(*_FOREIGN):
+        async with asyncio.timeout_at(min(until, now + _EXCERPT_S)):
+            while len(read) < _EXCERPT_BYTES and (piece := await response.content.read(_EXCERPT_BYTES)):
+                read += piece
+    return read
 
 
-def _part(text: str) -> str:
-    return quote(text, safe="")
-
-
-def _transient(call: _Call, error: Exception) -> TransientError:
+def _transient(call: Call, error: Exception) -> TransientError:
     """Translate by class; the text of an aiohttp error may hold the Authorization header."""
     match error:
         case TimeoutError():

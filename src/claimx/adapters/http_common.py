@@ -25,8 +25,8 @@ def make_session(connector: aiohttp.TCPConnector, timeout: aiohttp.ClientTimeout
 
 
 def basic(token: str) -> str:
-    """The value of the Authorization header for a token with or without the word Basic."""
-    bare = token.strip()
+    """The value of the Authorization header for a token with or without the word Basic, a BOM, a line's end."""
+    bare = token.removeprefix("\ufeff").strip()
     return f"Basic {bare[6:].strip() if bare[:6].lower() == 'basic ' else bare}"
 
 

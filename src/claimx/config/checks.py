@@ -17,7 +17,7 @@ from claimx.config.tree import Secret
 Values: TypeAlias = Mapping[str, Any]
 """Converted values by path, defaults included; a map's value is a dict."""
 
-_LAKE_SCHEMES = ("file", "s3", "abfss")
+_LAKE_SCHEMES = ("file", "s3", "abfss", "az")
 _HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}")
 

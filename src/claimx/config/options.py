@@ -2,7 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from claimx.domain.stage_names import STAGES
+
+Format = Literal["text", "json", "jsonl"]
+"""How a command prints its data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +29,7 @@ class SandboxOptions:
 class RunOptions:
     """``claimx run``."""
 
+    stages: tuple[str, ...] = STAGES
     sandbox: SandboxOptions | None = None
     exit_when_idle: bool = False
     summary_json: Path | None = None
@@ -37,3 +43,120 @@ class BenchOptions:
     broker: str | None = None
     """``host:port`` of a broker to use in place of the embedded one."""
     output: Literal["text", "json"] = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicsOptions:
+    """``claimx topics init``: how new topics are made; None leaves it to claimx."""
+
+    partitions: int | None = None
+    replication_factor: int | None = None
+    dry_run: bool = False
+
+
+class Moment(NamedTuple):
+    """A point in time: microseconds since 1970 UTC, or before now."""
+
+    micros: int
+    is_ago: bool
+
+    def at(self, now: int) -> int:
+        """The point in time itself."""
+        return now - self.micros if self.is_ago else self.micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterFilter:
+    """Which dead letters; None takes all."""
+
+    ids: tuple[str, ...] = ()
+    """Whole ids, or their first 8 characters or more; so is ``event``."""
+    event: str | None = None
+    media: str | None = None
+    project: str | None = None
+    error_class: str | None = None
+    code: str | None = None
+    """A whole code, or its first words: ``api`` takes ``api.5xx.exhausted``."""
+    stage: str | None = None
+    topic: str | None = None
+    since: Moment | None = None
+    until: Moment | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it takes every letter."""
+        return self == LetterFilter()
+
+
+GroupBy = Literal["class", "code", "stage", "project"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOptions:
+    """``claimx dlq list``."""
+
+    include_done: bool = False
+    """Those that were replayed or purged, too."""
+    limit: int | None = None
+    group_by: GroupBy | None = None
+    fail_if_any: bool = False
+    output: Format = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayOptions:
+    """``claimx dlq replay``."""
+
+    rate_per_s: float | None = None
+    limit: int | None = None
+    dry_run: bool = False
+    output: Format = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeOptions:
+    """``claimx dlq purge``."""
+
+    export: Path | None = None
+    dry_run: bool = False
+    output: Format = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person must answer before something is done.
+
+    Args:
+        expected: what must be typed; empty asks for y.
+    """
+
+    text: str
+    expected: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """``claimx verify``."""
+
+    since: Moment | None = None
+    until: Moment | None = None
+    files: bool = False
+    """Compare the files root with the inventory."""
+    sample: int = 0
+    """Read so many files and compare their digests."""
+
+
+TraceKind = Literal["event", "media", "project"]
+"""What an id names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReenrichOptions:
+    """``claimx reenrich``."""
+
+    projects: tuple[str, ...]
+    claims: tuple[str, ...] = ()
+    """Claim numbers: the API knows their projects."""
+    rate_per_s: float | None = None
+    """Projects in a second at most."""
+    dry_run: bool = False

@@ -15,7 +15,7 @@ def reread(secret: Secret) -> str:
     if not secret.source.startswith(_FILE):
         return secret.reveal()
     try:
-        text = Path(secret.source.removeprefix(_FILE)).read_text(encoding="utf-8").strip()
+        text = Path(secret.source.removeprefix(_FILE)).read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError):
         return secret.reveal()
     return text or secret.reveal()

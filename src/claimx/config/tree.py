@@ -100,6 +100,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """base64(user:password), without the word Basic."""
     timeout_s: Seconds = 30.0
     max_concurrent: Count = 20
+    rate_limit_per_s: Annotated[float, Meta(gt=0, le=10_000)] | None = None
+    """Requests begun in a second, on average; a pause saves up one second's worth. None sets no limit."""
     sender_username: str = "user@example.com"
     """A valid ClaimX user, named in report requests."""
     max_answer_bytes: Bytes = 16 * 1024 * 1024
@@ -116,8 +118,15 @@ class Ingest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Enrich(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The enrich stage."""
 
-    workers: Count = 32
-    queue_items: Count = 256
+    workers: Count = 512
+    """Events in work at once."""
+    queue_items: Count = 512
+    batch_items: Count = 256
+    """Events that are begun together, so that those of one project share their calls."""
+    batch_wait_ms: Annotated[int, Meta(ge=0, le=10_000)] = 50
+    """How long a batch that is not full waits for more."""
+    project_ttl_s: Seconds = 3600.0
+    """A project whose answer in the lake is older is fetched again by the next event whose rows refer to it."""
     visibility_s: Seconds = 300.0
     """How long a project, media or video that the API does not show yet is asked for again."""
 
@@ -144,9 +153,11 @@ class Download(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     memory_file_bytes: Bytes = 8 * 1024**2
     """Files up to this size pass as bytes; larger ones through the spool."""
     stall_s: Seconds = 60.0
-    """A transfer without a byte for so long has failed."""
+    """A transfer that brings less than 16 KiB a second for so long has failed; in all it may take as long as it likes."""
     spool_bytes: Bytes = 10 * 1024**3
     """Disk that files between download and upload may take."""
+    spool_url: str | None = None
+    """``file://`` directory that the processes of download and upload share, where the topic is between them."""
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,14 +167,26 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     queue_items: Count = 64
 
 
+Edge = Literal["auto", "topic"]
+
+
+class Edges(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How work reaches a stage: ``auto`` is in memory where both stages run in this process, else its topic."""
+
+    enrich: Edge = "auto"
+    download: Edge = "auto"
+    upload: Edge = "auto"
+
+
 class Lake(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The Delta tables and the files root."""
 
     tables_url: str
-    """Path, ``file://``, ``s3://`` or ``abfss://``."""
+    """Path, ``file://``, ``s3://``, ``abfss://`` or ``az://``; on OneLake
+    ``abfss://<workspace>@onelake.dfs.fabric.microsoft.com/<lakehouse>.Lakehouse/Tables/...``."""
     files_url: str
     storage: dict[str, str | Secret] = field(default_factory=dict)
-    """Object-store options."""
+    """Options of the object store, by the names of the object_store crate: one set for tables and files."""
     flush_rows: Count = 20_000
     flush_bytes: Bytes = 64 * 1024**2
     flush_interval_s: Seconds = 5.0
@@ -175,6 +198,16 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     delays_s: Annotated[tuple[Seconds, ...], Meta(min_length=1)] = (300.0, 600.0, 1200.0, 2400.0)
     """One delay for each counted failure: four delays are five tries."""
     max_age_s: Seconds = 604_800.0
+
+
+class Flood(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many dead letters are too many: at any of these intake pauses, and nothing is dropped or passed."""
+
+    max_consecutive: Count = 1000
+    """In a row, with no record settled otherwise between."""
+    max_per_minute: Count = 5000
+    max_ratio: Annotated[float, Meta(gt=0, le=1)] = 0.5
+    """Of the last 1,000 records that were settled."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -203,7 +236,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     enrich: Enrich = field(default_factory=Enrich)
     download: Download = field(default_factory=Download)
     upload: Upload = field(default_factory=Upload)
+    edges: Edges = field(default_factory=Edges)
     lake: Lake
     retry: Retry = field(default_factory=Retry)
+    flood: Flood = field(default_factory=Flood)
     limits: Limits = field(default_factory=Limits)
     log: Log = field(default_factory=Log)

@@ -107,7 +107,7 @@ def _from_file(name: str) -> Secret:
     if "${" in name:
         raise UnfitError(f"the {shown} that it names has ${{...}} in its path", "claimx expands no variables")
     try:
-        text = Path(name).read_text(encoding="utf-8")
+        text = Path(name).read_text(encoding="utf-8-sig")
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) and exc.strerror else "it is not UTF-8 text"
         raise UnfitError(f"the {shown} that it names cannot be read: {reason}", _ELSEWHERE) from exc

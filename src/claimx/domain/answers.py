@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from claimx.domain.events import clean_id, is_numeric
 from claimx.domain.times import Micros
 
 Json = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
@@ -33,7 +34,41 @@ class GetVideos(NamedTuple):
     project_id: str
 
 
-ApiRequest = GetProject | GetMedia | GetTask | GetVideos
+class GetTasks(NamedTuple):
+    """``POST /data`` with ``reportType`` CUSTOM_TASK_HIGH_LEVEL."""
+
+    project_id: str
+
+
+class GetProjectOfClaim(NamedTuple):
+    """``GET /export/project/projectId?projectNumber={claimNumber}``."""
+
+    claim_number: str
+
+
+class GetContacts(NamedTuple):
+    """``GET /export/project/{projectId}/contacts``."""
+
+    project_id: str
+
+
+class GetConversations(NamedTuple):
+    """``GET /export/project/{projectId}/conversations``."""
+
+    project_id: str
+
+
+ApiRequest = (
+    GetProject
+    | GetMedia
+    | GetTask
+    | GetVideos
+    | GetTasks
+    | GetProjectOfClaim
+    | GetContacts
+    | GetConversations
+)
+"""As tuples, requests of two kinds about one id are equal: a table of requests must be keyed by their type, too."""
 
 
 class ApiAnswer(NamedTuple):
@@ -83,6 +118,38 @@ def video_items(body: Json) -> list[dict[str, Json]]:
     """List the collaborations of a report: object, list, ``data``, ``collaborations`` or ``videoCollaboration``."""
     wrappers = ("data", "collaborations", "videoCollaboration")
     return _unwrapped(body, wrappers, ("videoCollaborationId", "claimId"), _MAX_NESTING)
+
+
+def task_list_items(body: Json) -> list[dict[str, Json]]:
+    """List the assignments of a project: list, ``data``, one object. What an element holds is not known for sure."""
+    return _unwrapped(body, ("data",), ("assignmentId",), _MAX_NESTING)
+
+
+def contact_items(body: Json) -> list[dict[str, Json]]:
+    """List the contacts of a project: list, ``data``, ``contacts``, one object. What an element holds is not known."""
+    return _unwrapped(body, ("data", "contacts"), (), _MAX_NESTING)
+
+
+def conversation_items(body: Json) -> list[dict[str, Json]]:
+    """List the conversations of a project, shaped like its contacts; the list's own name is ``conversations``."""
+    return _unwrapped(body, ("data", "conversations"), (), _MAX_NESTING)
+
+
+def project_id_of(body: Json) -> str | None:
+    """Read the project id that answers a claim number: bare, ``projectId`` or ``id``, in ``data`` or a list of one.
+
+    None where there is none, or where it is no number.
+    """
+    for _ in range(_MAX_NESTING):
+        match body:
+            case [inner] | {"projectId": inner} | {"id": inner} | {"data": inner}:
+                body = inner
+            case _:
+                break
+    if isinstance(body, bool) or not isinstance(body, int | str):
+        return None
+    found = clean_id(body)
+    return found if found is not None and is_numeric(found) else None
 
 
 def _unwrapped(

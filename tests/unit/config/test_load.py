@@ -202,6 +202,21 @@ def test_the_roots_of_the_lake_are_checked(tmp_path: Path, text: str, line: str)
     )
 
 
+@pytest.mark.parametrize(
+    "root",
+    [
+        "s3://bucket/claimx",
+        "abfss://box@account.dfs.core.windows.net/claimx",
+        "abfss://space@onelake.dfs.fabric.microsoft.com/House.Lakehouse/Tables",
+        "az://box/claimx",
+        "file:///srv/claimx",
+    ],
+)
+def test_the_lake_lies_on_a_disk_on_s3_or_on_azure(tmp_path: Path, root: str) -> None:
+    sets = (f"lake.tables_url={root}/tables", f"lake.files_url={root}/files")
+    assert loaded(tmp_path, GOOD, sets=sets).settings.lake.files_url == f"{root}/files"
+
+
 def test_everything_wrong_is_said_at_once_in_the_order_of_the_places(tmp_path: Path) -> None:
     text = "[kafka]\ngroup_di = 'x'\n[enrich]\nworkers = 0\n[lake]\ntables_url = 'a'\n"
     found = problems(

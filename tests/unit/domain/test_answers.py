@@ -2,7 +2,17 @@
 
 import pytest
 
-from claimx.domain.answers import Json, media_items, project_body, task_body, video_items
+from claimx.domain.answers import (
+    Json,
+    contact_items,
+    conversation_items,
+    media_items,
+    project_body,
+    project_id_of,
+    task_body,
+    task_list_items,
+    video_items,
+)
 from support import payloads
 
 A, B = payloads.media("1"), payloads.media("2")
@@ -85,12 +95,63 @@ def test_an_assignment_comes_out_of_every_shape(body: Json):
     assert task_body(body) == T
 
 
+@pytest.mark.parametrize("body", [[T, T], {"data": [T, T]}, [{"data": [T]}, T], {"data": {"data": [T, T]}}])
+def test_a_list_of_assignments_comes_out_of_every_shape(body: Json):
+    assert task_list_items(body) == [T, T]
+
+
+@pytest.mark.parametrize(
+    "body", [{"x": 1}, [{"x": 1}], {"data": [{"x": 1}]}, {"data": {"x": 1}}, [{"data": [{"x": 1}]}]]
+)
+def test_elements_of_unknown_form_come_out_of_every_shape(body: Json):
+    for items in (task_list_items, contact_items, conversation_items):
+        assert items(body) == [{"x": 1}]
+
+
+@pytest.mark.parametrize("inner", [[{"x": 1}], {"x": 1}])
+def test_contacts_and_conversations_come_out_of_their_own_names(inner: Json):
+    assert contact_items({"contacts": inner}) == [{"x": 1}]
+    assert contact_items({"data": {"contacts": inner}}) == [{"x": 1}]
+    assert conversation_items({"conversations": inner}) == [{"x": 1}]
+    assert contact_items({"conversations": 5}) == [{"conversations": 5}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        5395115,
+        "5395115",
+        " 05395115 ",
+        {"projectId": 5395115},
+        {"id": "5395115"},
+        {"data": 5395115},
+        {"data": {"projectId": 5395115}},
+        [{"data": {"id": 5395115}}],
+        [5395115],
+        {"projectId": 5395115, "id": 7},
+    ],
+)
+def test_a_project_id_comes_out_of_every_shape(body: Json):
+    assert project_id_of(body) == "5395115"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [*NOTHING[:4], True, 0, -5, 5.5, "x", "9" * 30, [1, 2], {"id": None}, {"id": True}, {"data": {}}, DEEP],
+)
+def test_what_is_no_project_id_is_none(body: Json):
+    assert project_id_of(body) is None
+
+
 @pytest.mark.parametrize("body", NOTHING)
 def test_what_is_no_answer_is_empty(body: Json):
     assert media_items(body) == []
     assert video_items(body) == []
     assert project_body(body) == {}
     assert task_body(body) == {}
+    assert task_list_items(body) == []
+    assert contact_items(body) == []
+    assert conversation_items(body) == []
 
 
 @pytest.mark.parametrize("inner", [None, [], {}, "", "text", 5, True, [{}]])

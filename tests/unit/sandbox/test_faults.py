@@ -74,3 +74,29 @@ def test_other_rules_forget_what_the_old_ones_remembered() -> None:
 
 def test_the_moderate_set_gives_every_item_a_way_through() -> None:
     assert all(rule.rate <= 0.3 and rule.seconds <= 3 for rule in MODERATE)
+
+
+def test_a_latency_may_be_drawn_between_two_bounds_the_same_in_every_run() -> None:
+    rule = Rule("latency", seconds=2, up_to=35)
+    latency = frozenset({"latency"})
+
+    def waits() -> list[float]:
+        faults = Faults(1, [rule])
+        return [hit.seconds for _ in range(50) for hit in faults.striking(latency, "project", ("1",))]
+
+    assert len(set(waits())) == 50
+    assert all(2 <= wait <= 35 for wait in waits())
+    assert max(waits()) - min(waits()) > 20
+    assert waits() == waits()
+    (plain,) = Faults(1, [Rule("latency", seconds=2)]).striking(latency, "project", ("1",))
+    assert plain.seconds == 2
+
+
+def test_a_large_file_is_large_whenever_it_is_asked_for() -> None:
+    faults = Faults(1, [Rule("large", ids=("7",), bytes=5), Rule("large", rate=0.2, bytes=9)])
+    assert faults.large_bytes("7") == 5
+    sizes = {str(number): faults.large_bytes(str(number)) for number in range(100, 600)}
+    assert set(sizes.values()) == {None, 9}
+    assert 50 < list(sizes.values()).count(9) < 150
+    assert sizes == {one: faults.large_bytes(one) for one in sizes}
+    assert Faults(1).large_bytes("7") is None

@@ -4,19 +4,45 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from hashlib import sha256
 
 import pytest
 
+from claimx.domain.answers import video_items
 from claimx.domain.events import ENRICHED_TYPES, decode
 from claimx.errors import PoisonError
 from claimx.sandbox.simulator.documents import list_shape, media_items, project_document, video_report
 from claimx.sandbox.simulator.happenings import happenings
 from claimx.sandbox.simulator.records import NOISE, records
 from claimx.sandbox.simulator.task_document import task_document
-from claimx.sandbox.simulator.world import BEGINNING, LARGEST, World
+from claimx.sandbox.simulator.world import BEGINNING, LARGEST, MEGABYTE, World
 
 EVENTS = 500
+MEDIA_OPTIONAL = {
+    *("mediaType", "mediaDescription", "mediaComment", "latitude", "longitude", "gpsSource", "takenDate"),
+    "taskAssignmentId",
+}
+VIDEO_OPTIONAL = {
+    "mfn",
+    "policyNumber",
+    "emailUserName",
+    "sessionCount",
+    "totalTimeSeconds",
+    "companyName",
+    "guid",
+}
+TASK_NEEDED = {"assignmentId", "taskId", "projectId", "status", "externalLinkData", "customTask", "response"}
+LINK_OPTIONAL = {
+    "firstName",
+    "lastName",
+    "phone",
+    "phoneCountryCode",
+    "notificationAccessMethod",
+    "linkCode",
+    "url",
+}
+TEMPLATE_OPTIONAL = {"name", "modifiedDate", "modifiedBy", "enabled", "description", "formId"}
 
 
 def digest_of_feed(seed: int) -> str:
@@ -149,8 +175,8 @@ def test_every_shape_of_an_answer_occurs() -> None:
     documents = [project_document(world, project) for project in projects]
     assert {"data" in document for document in documents} == {True, False}
     inner = [document.get("data", document)["project"] for document in documents]
-    assert any(project["customerInformation"] is None for project in inner)
-    assert any(project["address"] is None for project in inner)
+    assert any(project.get("customerInformation", 0) is None for project in inner)
+    assert any(project.get("address", 0) is None for project in inner)
     shapes = {
         shape_of(list_shape(world, project, media_items(world, project.media[:1], lambda _: "x"), "media"))
         for project in projects
@@ -158,6 +184,87 @@ def test_every_shape_of_an_answer_occurs() -> None:
     assert shapes == {"list", "data of list", "media of list", "list of data", "object", "data of object"}
     videos = {shape_of(video_report(world, project)) for project in projects if project.videos}
     assert {"list", "data of list", "collaborations of list", "videoCollaboration of list"} <= videos
+
+
+def fates(documents: Iterable[dict], optional: Iterable[str]) -> dict[str, set[str]]:
+    """What became of each optional key: kept, null, absent."""
+    found = {name: set() for name in optional}
+    for document in documents:
+        for name, seen in found.items():
+            seen.add("absent" if name not in document else "null" if document[name] is None else "kept")
+    return found
+
+
+def test_every_optional_key_is_null_at_times_and_absent_at_times() -> None:
+    world = World(1)
+    projects = [world.project(number) for number in range(600)]
+    answers = [body.get("data", body) for body in (project_document(world, each) for each in projects)]
+    inner = [answer["project"] for answer in answers]
+    tasks = [task_document(world, task) for each in projects for task in each.tasks]
+    groups = {
+        "answer": (answers, {"teamMembers", "companyName"}),
+        "project": (inner, {*inner[0], "customerInformation", "address", "status"} - {"projectId"}),
+        "media": (
+            media_items(world, [m for each in projects for m in each.media], lambda _: "x"),
+            MEDIA_OPTIONAL,
+        ),
+        "video": (
+            [item for each in projects if each.videos for item in video_items(video_report(world, each))],
+            VIDEO_OPTIONAL,
+        ),
+        "task": (tasks, {name for task in tasks for name in task} - TASK_NEEDED),
+        "link": ([task["externalLinkData"] for task in tasks if task["externalLinkData"]], LINK_OPTIONAL),
+        "template": ([task["customTask"] for task in tasks if task["customTask"]], TEMPLATE_OPTIONAL),
+    }
+    for name, (documents, optional) in groups.items():
+        for key, seen in fates(documents, optional).items():
+            assert {"null", "absent"} <= seen, f"{name}.{key}: {seen}"
+    texts = json.dumps([inner, tasks])
+    assert texts.count('"null"') > 100
+
+
+def test_the_ids_are_never_null() -> None:
+    world = World(1)
+    for number in range(200):
+        project = world.project(number)
+        body = project_document(world, project)
+        assert body.get("data", body)["project"]["projectId"] == project.project_id
+        for media in media_items(world, project.media, lambda _: "x"):
+            assert isinstance(media["mediaID"], int)
+        for task in (task_document(world, task) for task in project.tasks):
+            assert isinstance(task["assignmentId"], int)
+            assert task["customTask"] is None or isinstance(task["customTask"]["taskId"], int)
+
+
+def test_a_template_is_the_same_in_every_task() -> None:
+    world = World(1)
+    tasks = [task_document(world, task) for number in range(300) for task in world.project(number).tasks]
+    templates = [json.dumps(task["customTask"]) for task in tasks if task["customTask"]]
+    assert len(set(templates)) == len({json.loads(template)["taskId"] for template in templates})
+
+
+@pytest.mark.parametrize(
+    "part", ["/", "\\", ":", "..", "%2F", "ф", "写", "e\u0301", "\u202e", "\0", "\n", "😀", "?", "CON"]
+)
+def test_a_hostile_name_of_every_kind_is_handed_out(part: str) -> None:
+    names = [media.name or "" for number in range(400) for media in World(1).project(number).media]
+    assert any(part.lower() in name.lower() for name in names)
+
+
+def test_a_project_may_have_several_video_sessions() -> None:
+    assert max(len(World(1).project(number).videos) for number in range(50)) == 3
+
+
+@pytest.mark.parametrize("size", [3, 1000, MEGABYTE, MEGABYTE + 1, 3 * MEGABYTE + 17])
+def test_a_large_file_is_the_same_whole_and_from_any_byte_on(size: int) -> None:
+    world = World(1)
+    media = world.project(0).media[0]
+    whole = b"".join(world.pieces(media, size))
+    assert len(whole) == size
+    assert whole == b"".join(World(1).pieces(media, size))
+    assert b"\x00\x00\x00\x18ftypmp42".startswith(whole[:12])
+    for first in (1, size // 2, size - 1, max(size - MEGABYTE, 0)):
+        assert b"".join(world.pieces(media, size, first)) == whole[first:]
 
 
 def shape_of(document) -> str:
@@ -179,4 +286,4 @@ def test_some_task_answers_are_as_long_as_the_captured_one() -> None:
     assert any(document["customTask"] is None for document in documents)
     links = [document["externalLinkData"] for document in documents]
     assert None in links
-    assert any(link and link["phone"] == "null" for link in links)
+    assert any(link and link.get("phone") == "null" for link in links)

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from claimx.domain.times import DAY, SECOND
+from claimx.sandbox.simulator.demands import Action, Report
 from claimx.sandbox.simulator.documents import list_shape, media_items, project_document, video_report
 from claimx.sandbox.simulator.faults import Faults
 from claimx.sandbox.simulator.gate import Gate, now, refusal
@@ -88,22 +89,17 @@ class Api:
 
     async def report(self, request: web.Request) -> web.Response:
         """Endpoints 4 and 5."""
-        asked = await _json(request)
-        project_id = asked.get("projectId")
-        if not isinstance(project_id, int) or not asked.get("senderUsername"):
-            return refusal(400, "projectId must be a number, senderUsername must be given")
-        project = self._project(str(project_id))
+        asked = msgspec.json.decode(await request.read(), type=Report)
+        project = self._project(str(asked.project_id))
         if project is None:
             return _unknown("project")
-        if asked.get("reportType") == "VIDEO_COLLABORATION":
+        if asked.report_type == "VIDEO_COLLABORATION":
             moment = now()
             videos = [v for v in project.videos if not self._faults.is_hidden("report", str(v), moment)]
             return answer(video_report(self._world, project._replace(videos=tuple(videos))))
-        if asked.get("reportType") == "CUSTOM_TASK_HIGH_LEVEL":
-            names = ("assignmentId", "taskId", "taskName", "status")
-            tasks = [task_document(self._world, task) for task in project.tasks]
-            return answer({"data": [{name: task[name] for name in names} for task in tasks]})
-        return refusal(400, "unknown reportType")
+        names = {"assignmentId", "taskId", "taskName", "status"}
+        tasks = [task_document(self._world, task) for task in project.tasks]
+        return answer({"data": [{name: task[name] for name in names & task.keys()} for task in tasks]})
 
     async def claim(self, request: web.Request) -> web.Response:
         """Endpoint 6: the project of a claim number, in one of three shapes."""
@@ -132,13 +128,8 @@ class Api:
 
     async def action(self, request: web.Request) -> web.Response:
         """Endpoint 9: 200 is all that is known of its answer."""
-        asked = await _json(request)
-        is_known = self._project(str(asked.get("projectId"))) is not None
-        return (
-            answer({})
-            if is_known and asked.get("senderUserName")
-            else refusal(400, "unknown project or sender")
-        )
+        asked = msgspec.json.decode(await request.read(), type=Action)
+        return _unknown("project") if self._project(str(asked.project_id)) is None else answer({})
 
     def _project(self, identity: str) -> Project | None:
         project = self._world.project_of(int(identity)) if _is_id(identity) else None

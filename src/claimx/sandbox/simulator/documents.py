@@ -15,6 +15,47 @@ Json = Any
 Link = Callable[[Media], str | None]
 
 _DAY = 86_400 * SECOND
+_FATES = (*["null"] * 2, *["absent"] * 2, "word", *["kept"] * 15)
+_PROJECT_OPTIONAL = (
+    *(
+        "projectNumber",
+        "mfn",
+        "secondaryNumber",
+        "createdDate",
+        "status",
+        "dateOfLoss",
+        "typeOfLoss",
+        "causeOfLoss",
+    ),
+    *(
+        "lossDescription",
+        "yearBuilt",
+        "squareFootage",
+        "dateReceived",
+        "dateContacted",
+        "plannedInspectionDate",
+    ),
+    *("dateInspected", "appointmentDate", "customAttribute1", "customAttribute2", "customAttribute3"),
+    *("customExternalUniqueId", "address"),
+)
+_MEDIA_OPTIONAL = (
+    *("mediaType", "mediaDescription", "mediaComment", "latitude", "longitude", "gpsSource", "takenDate"),
+    "taskAssignmentId",
+)
+_VIDEO_OPTIONAL = (
+    *("mfn", "claimNumber", "policyNumber", "emailUserName", "claimRepFirstName", "claimRepLastName"),
+    *("claimRepFullName", "numberOfVideos", "numberOfPhotos", "numberOfViewers", "sessionCount"),
+    *(
+        "totalTimeSeconds",
+        "totalTime",
+        "liveCallFirstSession",
+        "liveCallLastSession",
+        "companyId",
+        "companyName",
+    ),
+    "guid",
+)
+"""Without ``claimId`` and ``createdDate``: which session an event without an id means would be anybody's guess."""
 
 
 def api_time(when: Micros) -> str:
@@ -50,19 +91,16 @@ def project_document(world: World, project: Project) -> Json:
         "customerInformation": _customer(rng, project),
         "address": _address(rng),
     }
-    optional = (
-        "yearBuilt",
-        "squareFootage",
-        "lossDescription",
-        "customAttribute1",
-        "secondaryNumber",
-        "dateOfLoss",
-    )
+    if inner["customerInformation"] is None and chance(rng, 0.5):
+        del inner["customerInformation"]
     answer = {
-        "project": _thinned(rng, inner, optional),
+        "project": thinned(rng, inner, _PROJECT_OPTIONAL),
         "teamMembers": _team(rng, project),
         "companyName": "Example Co",
     }
+    answer = thinned(
+        rng, answer, ("companyName",) if answer["teamMembers"] else ("companyName", "teamMembers")
+    )
     return {"data": answer} if chance(rng, 0.7) else answer
 
 
@@ -113,7 +151,7 @@ def _customer(rng: Random, project: Project) -> Json:
         "emails": emails,
         "phones": rng.choice((phones, phones, [], None)),
     }
-    return _thinned(rng, customer, ("firstName", "lastName", "businessLineType", "customBusinessName"))
+    return thinned(rng, customer, ("firstName", "lastName", "businessLineType", "customBusinessName"))
 
 
 def _address(rng: Random) -> Json:
@@ -128,7 +166,7 @@ def _address(rng: Random) -> Json:
         "county": "Travis",
         "country": "US",
     }
-    return _thinned(rng, address, ("county", "country", "zipPostcode"))
+    return thinned(rng, address, tuple(address))
 
 
 def _team(rng: Random, project: Project) -> Json:
@@ -156,8 +194,7 @@ def _media_item(world: World, media: Media, link: Link) -> Json:
         "takenDate": rng.choice(("2026-01-11T15:40:58.000+00:00", "2026-01-11", None)),
         "taskAssignmentId": None,
     }
-    optional = ("mediaDescription", "mediaComment", "latitude", "longitude", "gpsSource", "takenDate")
-    return {**_thinned(rng, item, optional), "fullDownloadLink": link(media)}
+    return {**thinned(rng, item, _MEDIA_OPTIONAL), "fullDownloadLink": link(media)}
 
 
 def _video_item(rng: Random, project: Project, video: int) -> Json:
@@ -186,16 +223,18 @@ def _video_item(rng: Random, project: Project, video: int) -> Json:
         "companyName": "Example Co",
         "guid": f"{rng.getrandbits(32):08x}-0000-4000-8000-{rng.getrandbits(48):012x}",
     }
-    return _thinned(rng, item, ("policyNumber", "claimRepFullName", "totalTime", "guid", "mfn"))
+    return thinned(rng, item, _VIDEO_OPTIONAL)
 
 
-def _thinned(rng: Random, values: dict[str, Json], optional: Sequence[str]) -> dict[str, Json]:
-    """Turn some optional keys to null and leave some out."""
-    thinned = dict(values)
+def thinned(rng: Random, values: dict[str, Json], optional: Sequence[str]) -> dict[str, Json]:
+    """Turn some optional keys to null, leave some out, and write some texts as the word ``null``."""
+    thin = dict(values)
     for name in optional:
-        draw = rng.randrange(10)
-        if draw == 0:
-            thinned[name] = None
-        elif draw == 1:
-            del thinned[name]
-    return thinned
+        fate = rng.choice(_FATES)
+        if fate == "null":
+            thin[name] = None
+        elif fate == "absent":
+            del thin[name]
+        elif fate == "word" and isinstance(thin[name], str):
+            thin[name] = "null"
+    return thin

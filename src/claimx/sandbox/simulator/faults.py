@@ -19,15 +19,20 @@ from claimx.domain.times import SECOND, Micros
 Kind = Literal[
     "status",  # answer with `status`, and Retry-After where `seconds` is set
     "limit",  # 429 beyond `per_second` requests in one second, with Retry-After 1
-    "latency",  # wait up to `seconds`, then go on
+    "latency",  # wait for `seconds`, or for a draw between `seconds` and `up_to`, then go on
     "hang",  # no answer for `seconds`, then the connection is closed
     "reset",  # the connection is reset before an answer
     "html",  # 200 and an HTML page
+    "login",  # 302 to the log-in page
+    "disguised",  # an HTML page with the name, status and Content-Type of the file that was asked for
     "half",  # a complete answer that holds the first half of the body
     "truncated",  # the whole length promised, half of it sent, then the connection is closed
+    "length_short",  # half of the length promised, all of the body sent
+    "length_long",  # twice the length promised, all of the body sent, then the connection is closed
     "stall",  # half of the body, then nothing for `seconds`, then the connection is closed
     "empty",  # 200, length 0
     "no_length",  # the body without a Content-Length
+    "large",  # a file is `bytes` long, and comes piece by piece; `times` does not count
     "hidden",  # project, media, task or video not shown until `seconds` after it was first asked for
     "expired_link",  # the media list hands out links that are expired already
     "needs_token",  # the file service wants the API's Basic token
@@ -53,7 +58,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         at: endpoints; none means all.
-        rate: share of requests (``hidden``: of things) that it strikes.
+        rate: share of requests (``hidden``, ``large``: of things) that it strikes.
         ids: project, media, assignment or video ids that it strikes; none means all.
         times: it strikes one id at most so often.
     """
@@ -66,6 +71,8 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status: Annotated[int, Meta(ge=400, le=599)] = 503
     seconds: Annotated[float, Meta(ge=0, le=600)] = 0.0
     per_second: Annotated[int, Meta(ge=1)] = 10
+    up_to: Annotated[float, Meta(ge=0, le=600)] = 0.0
+    bytes: Annotated[int, Meta(ge=1)] = 500_000_000
 
 
 MODERATE = (
@@ -107,12 +114,21 @@ class Faults:
     def striking(self, kinds: frozenset[Kind], endpoint: Endpoint, ids: Sequence[str]) -> list[Rule]:
         """Draw which rules of these kinds strike a request about these ids; the first id is the one drawn for."""
         striking = [
-            rule
+            self._settled(number, rule, ids[0])
             for number, rule in enumerate(self.rules)
             if rule.kind in kinds and _concerns(rule, endpoint, ids) and self._draws(number, rule, ids[0])
         ]
         self.struck.update(rule.kind for rule in striking)
         return striking
+
+    def large_bytes(self, identity: str) -> int | None:
+        """How long a rule makes this file, or None."""
+        for number, rule in enumerate(self.rules):
+            is_meant = rule.kind == "large" and _concerns(rule, "object", (identity,))
+            if is_meant and self._unit(f"{number}:{identity}") < rule.rate:
+                self.struck["large"] += 1
+                return rule.bytes
+        return None
 
     def is_over_limit(self, endpoint: Endpoint, now: Micros) -> bool:
         """Count a request against the limits per second that concern its endpoint."""
@@ -148,6 +164,13 @@ class Faults:
             return False
         self._hits[number, identity] += 1
         return True
+
+    def _settled(self, number: int, rule: Rule, identity: str) -> Rule:
+        """Draw how long a latency of this time is."""
+        if rule.up_to <= rule.seconds:
+            return rule
+        share = self._unit(f"{number}:{identity}:{self._asked[number, identity]}:wait")
+        return msgspec.structs.replace(rule, seconds=rule.seconds + share * (rule.up_to - rule.seconds))
 
     def _unit(self, text: str) -> float:
         digest = sha256(f"{self._seed}:{text}".encode()).digest()

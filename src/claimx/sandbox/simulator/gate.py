@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiohttp import web
 
 from claimx.domain.times import Micros
+from claimx.sandbox.simulator.demands import complaint
 from claimx.sandbox.simulator.faults import FILES, Endpoint, Faults, Kind, Rule
 from claimx.sandbox.simulator.stats import Stats
 
@@ -17,8 +18,11 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 Guarded = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Identify = Callable[[web.Request], Awaitable[Sequence[str]]]
 
-_BEFORE: frozenset[Kind] = frozenset({"status", "latency", "hang", "reset", "html", "needs_token"})
-_AFTER: frozenset[Kind] = frozenset({"half", "truncated", "stall", "empty", "no_length"})
+_BEFORE: frozenset[Kind] = frozenset({"status", "latency", "hang", "reset", "html", "login", "needs_token"})
+_AFTER: frozenset[Kind] = frozenset(
+    {"half", "truncated", "stall", "empty", "no_length", "length_short", "length_long", "disguised"}
+)
+LOGIN = "/login"
 PAGE = "<!DOCTYPE html><html><head><title>Log in</title></head><body>Your session has ended.</body></html>"
 
 
@@ -63,8 +67,12 @@ class Gate:
     async def _answer(
         self, request: web.Request, endpoint: Endpoint, ids: Sequence[str], handler: Handler
     ) -> web.StreamResponse:
-        if endpoint not in FILES and not self._has_token(request):
-            return refusal(401, "Unauthorized")
+        if endpoint not in FILES:
+            if not self._has_token(request):
+                return refusal(401, "Unauthorized")
+            wrong = await complaint(endpoint, request)
+            if wrong is not None:
+                return refusal(400, wrong)
         if self._faults.is_over_limit(endpoint, now()):
             return refusal(429, "Too many requests", {"Retry-After": "1"})
         for rule in self._faults.striking(_BEFORE, endpoint, ids):
@@ -90,8 +98,8 @@ class Gate:
                 return _cut(request, reset=False)
             case "reset":
                 return _cut(request, reset=True)
-            case "html":
-                return web.Response(text=PAGE, content_type="text/html")
+            case "html" | "login":
+                return _page(request, is_elsewhere=rule.kind == "login")
             case "needs_token" if not self._has_token(request):
                 return refusal(401, "Unauthorized")
             case "status":
@@ -100,6 +108,12 @@ class Gate:
             case _:
                 pass
         return None
+
+
+def _page(request: web.Request, *, is_elsewhere: bool) -> web.Response:
+    if is_elsewhere:
+        return web.Response(status=302, headers={"Location": f"{request.url.origin()}{LOGIN}"})
+    return web.Response(text=PAGE, content_type="text/html")
 
 
 def _cut(request: web.Request, *, reset: bool) -> web.Response:
@@ -113,23 +127,48 @@ def _cut(request: web.Request, *, reset: bool) -> web.Response:
 
 
 async def _spoilt(rule: Rule, request: web.Request, response: web.Response) -> web.StreamResponse:
-    """Perform a fault upon an answer that was made."""
-    body = response.body if isinstance(response.body, bytes) else b""
-    if rule.kind in {"half", "empty"}:
-        response.body = body[: len(body) // 2] if rule.kind == "half" else b""
+    """Perform a fault upon an answer that was made; one that comes piece by piece stays as it is."""
+    body = response.body
+    if not isinstance(body, bytes):
         return response
-    headers = {name: value for name, value in response.headers.items() if name != "Content-Length"}
-    spoilt = web.StreamResponse(status=response.status, headers=headers)
-    if rule.kind == "no_length":
-        spoilt.enable_chunked_encoding()
-        await spoilt.prepare(request)
-        await spoilt.write(body)
-        await spoilt.write_eof()
-        return spoilt
-    spoilt.content_length = len(body)
-    await spoilt.prepare(request)
-    await spoilt.write(body[: len(body) // 2])
-    await asyncio.sleep(rule.seconds if rule.kind == "stall" else 0)
+    middle = len(body) // 2
+    match rule.kind:
+        case "half" | "empty" | "disguised":
+            response.body = {"half": body[:middle], "empty": b"", "disguised": PAGE.encode()}[rule.kind]
+            return response
+        case "no_length":
+            return await _sent(request, response, body, None)
+        case "length_short":
+            spoilt = await _sent(request, response, body[:middle], middle)
+            _send_more(request, body[middle:])
+        case "length_long":
+            spoilt = await _sent(request, response, body, 2 * len(body))
+        case _:
+            spoilt = await _sent(request, response, body[:middle], len(body))
+            await asyncio.sleep(rule.seconds if rule.kind == "stall" else 0)
     if request.transport is not None:
         request.transport.close()
     return spoilt
+
+
+async def _sent(
+    request: web.Request, response: web.Response, body: bytes, length: int | None
+) -> web.StreamResponse:
+    """Send an answer whose body is not what its length says; without a length it comes in chunks, to its end."""
+    headers = {name: value for name, value in response.headers.items() if name != "Content-Length"}
+    spoilt = web.StreamResponse(status=response.status, headers=headers)
+    if length is None:
+        spoilt.enable_chunked_encoding()
+    else:
+        spoilt.content_length = length
+    await spoilt.prepare(request)
+    await spoilt.write(body)
+    if length is None:
+        await spoilt.write_eof()
+    return spoilt
+
+
+def _send_more(request: web.Request, body: bytes) -> None:
+    """Send what goes beyond the promised length: past aiohttp, which would cut it off."""
+    if isinstance(request.transport, asyncio.Transport):
+        request.transport.write(body)

@@ -1,10 +1,11 @@
 """The hosts of media files: the file service, and the object host that it sends its callers to."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from aiohttp import web
 
+from claimx.sandbox.simulator.faults import Faults
 from claimx.sandbox.simulator.gate import PAGE, Gate, now
 from claimx.sandbox.simulator.signing import BUCKET, FILE_SERVICE, Signer, media_id_of
 from claimx.sandbox.simulator.stats import Stats
@@ -23,8 +24,11 @@ class Hosts:
         object_base: base URL of the object host, known once it listens.
     """
 
-    def __init__(self, world: World, stats: Stats, signer: Signer, object_base: Callable[[], str]) -> None:
+    def __init__(
+        self, world: World, faults: Faults, stats: Stats, signer: Signer, object_base: Callable[[], str]
+    ) -> None:
         self._world = world
+        self._faults = faults
         self._stats = stats
         self._signer = signer
         self._object_base = object_base
@@ -52,20 +56,33 @@ class Hosts:
         found = self._signer.of_object_link(request.method, request.path, request.query, now())
         if isinstance(found, str):
             return _denied(found)
-        body, kind = self._world.content(found), _content_type(found)
         self._stats.files[found.media_id] += 1
+        large = self._faults.large_bytes(str(found.media_id))
+        content = self._world.content(found) if large is None else b""
+        length, kind = large or len(content), _content_type(found)
         asked = _RANGE.fullmatch(request.headers.get("Range", ""))
-        if asked is None:
-            return web.Response(body=body, content_type=kind, headers={"Accept-Ranges": "bytes"})
-        first, last = int(asked[1]), min(int(asked[2] or len(body)), len(body) - 1)
+        first, last = (int(asked[1]), min(int(asked[2] or length), length - 1)) if asked else (0, length - 1)
         if first > last:
-            return web.Response(status=416, headers={"Content-Range": f"bytes */{len(body)}"})
-        span = {"Content-Range": f"bytes {first}-{last}/{len(body)}"}
-        return web.Response(status=206, body=body[first : last + 1], content_type=kind, headers=span)
+            return web.Response(status=416, headers={"Content-Range": f"bytes */{length}"})
+        body: bytes | AsyncIterator[bytes] = content[first : last + 1]
+        headers = {"Accept-Ranges": "bytes"}
+        if large is not None:
+            body = _pieces(self._world, found, first, last)
+            headers["Content-Length"] = str(last + 1 - first)
+        if asked is None:
+            return web.Response(body=body, content_type=kind, headers=headers)
+        headers["Content-Range"] = f"bytes {first}-{last}/{length}"
+        return web.Response(status=206, body=body, content_type=kind, headers=headers)
 
     async def _identify(self, request: web.Request) -> Sequence[str]:
         name = request.path.rpartition("/")[2].partition(".")[0]
         return (str(media_id_of(name)),)
+
+
+async def _pieces(world: World, media: Media, first: int, last: int) -> AsyncIterator[bytes]:
+    """Pass a large file on; the server waits between the pieces until the client has taken them."""
+    for piece in world.pieces(media, last + 1, first):
+        yield piece
 
 
 def _content_type(media: Media) -> str:

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from claimx.sandbox.simulator.api import BASE, Api, answer
 from claimx.sandbox.simulator.faults import Faults, Rule
-from claimx.sandbox.simulator.gate import Gate, refusal
+from claimx.sandbox.simulator.gate import LOGIN, PAGE, Gate, refusal
 from claimx.sandbox.simulator.hosts import Hosts
 from claimx.sandbox.simulator.signing import Signer
 from claimx.sandbox.simulator.stats import Stats
@@ -29,16 +29,18 @@ class Simulator:
 
     def __init__(self, world: World, faults: Faults, token: str) -> None:
         self._faults = faults
-        self._stats = Stats()
+        self.stats = Stats()
         self._exits = AsyncExitStack()
         self.file_base = ""
         self.object_base = ""
-        gate, signer = Gate(faults, self._stats, token), Signer(world)
+        gate, signer = Gate(faults, self.stats, token), Signer(world)
         self._main, self._objects = web.Application(), web.Application()
         Api(world, faults, signer, lambda: (self.file_base, self.object_base)).add_routes(self._main, gate)
-        hosts = Hosts(world, self._stats, signer, lambda: self.object_base)
+        hosts = Hosts(world, faults, self.stats, signer, lambda: self.object_base)
         hosts.add_file_service(self._main, gate)
         hosts.add_objects(self._objects, gate)
+        for app in (self._main, self._objects):
+            app.router.add_get(LOGIN, _login)
         self._main.router.add_post("/_control/faults", self._set_faults)
         self._main.router.add_get("/_control/faults", self._show_faults)
         self._main.router.add_get("/_control/stats", self._show_stats)
@@ -59,7 +61,7 @@ class Simulator:
         await self._exits.aclose()
 
     async def _listen(self, app: web.Application) -> str:
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_S, handler_cancellation=True)
         await runner.setup()
         self._exits.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, _HOST, 0).start()
@@ -77,4 +79,8 @@ class Simulator:
         return answer(list(self._faults.rules))
 
     async def _show_stats(self, _: web.Request) -> web.Response:
-        return answer(self._stats.as_json(self._faults.struck))
+        return answer(self.stats.as_json(self._faults.struck))
+
+
+async def _login(_: web.Request) -> web.Response:
+    return web.Response(text=PAGE, content_type="text/html")

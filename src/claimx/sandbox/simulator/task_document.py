@@ -4,7 +4,7 @@ from random import Random
 from typing import Any
 
 from claimx.domain.times import SECOND
-from claimx.sandbox.simulator.documents import api_time
+from claimx.sandbox.simulator.documents import api_time, thinned
 from claimx.sandbox.simulator.words import TEMPLATE_NAMES
 from claimx.sandbox.simulator.world import BEGINNING, Task, World
 
@@ -13,6 +13,11 @@ Json = Any
 _GROUPS, _QUESTIONS = 23, 9
 _TENANT = "https://test.claimxperience.com"
 _DAY = 86_400 * SECOND
+_NEEDED = frozenset(
+    {"assignmentId", "taskId", "projectId", "status", "externalLinkData", "customTask", "response"}
+)
+_LINK_NEEDED = frozenset({"email", "linkId", "projectId", "customTaskAssignmentId"})
+_TEMPLATE_NEEDED = frozenset({"taskId"})
 
 
 def task_document(world: World, task: Task) -> Json:
@@ -21,7 +26,7 @@ def task_document(world: World, task: Task) -> Json:
     assigned = BEGINNING + task.assignment_id % 100_000 * SECOND
     template_id = task.template_id or 32_499
     done = api_time(assigned + _DAY) if task.is_completed else None
-    return {
+    document = {
         "assignmentId": task.assignment_id,
         "taskId": template_id,
         "taskName": _template_name(template_id),
@@ -50,20 +55,25 @@ def task_document(world: World, task: Task) -> Json:
         "hasDashboardView": False,
         "mfn": None,
         "formValuationId": None,
-        "customTask": _template(task.template_id),
+        "customTask": _template(world, task.template_id),
         "url": f"{_TENANT}/projects/{task.project_id}/my-task/{template_id}?assignmentId={task.assignment_id}",
         "assignee": None,
         "assignor": "admin@example.com",
         "response": _response(rng, task),
         "daaInfo": None,
     }
+    return thinned(rng, document, _optional(document, _NEEDED))
+
+
+def _optional(document: dict[str, Json], needed: frozenset[str]) -> tuple[str, ...]:
+    return tuple(name for name in document if name not in needed)
 
 
 def _link(rng: Random, task: Task) -> Json:
     if task.link_id is None:
         return None
     code = f"{rng.getrandbits(24):06x}"
-    return {
+    link = {
         "firstName": rng.choice(("PAT", None)),
         "lastName": "SAMPLE",
         "email": task.link_email,
@@ -78,14 +88,15 @@ def _link(rng: Random, task: Task) -> Json:
         "linkCode": code,
         "url": f"{_TENANT}/external/task/{task.link_id}/{code}",
     }
+    return thinned(rng, link, _optional(link, _LINK_NEEDED))
 
 
-def _template(template_id: int | None) -> Json:
+def _template(world: World, template_id: int | None) -> Json:
     """Describe a template: the same in every task that uses it."""
     if template_id is None:
         return None
     name, form_id = _template_name(template_id), _form_id(template_id)
-    return {
+    template = {
         "taskId": template_id,
         "compId": 9680,
         "name": name,
@@ -116,6 +127,7 @@ def _template(template_id: int | None) -> Json:
         "autoGeneratePdf": True,
         "default": None,
     }
+    return thinned(world.draws(f"template:{template_id}"), template, _optional(template, _TEMPLATE_NEEDED))
 
 
 def _template_name(template_id: int) -> str:

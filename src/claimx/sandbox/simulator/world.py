@@ -6,6 +6,7 @@ magnitudes of real ones (Source: reference/domain.md 0): 7 digits, media 8, temp
 
 import math
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from random import Random
 from typing import NamedTuple
@@ -29,6 +30,7 @@ _CLAIM = re.compile(r"01-([0-9]{3,5})A-([0-9]{3})B")
 _TWIN_SLOTS, _NAMELESS_SLOT, _UNLINKED_SLOT = (1, 2), 3, 4
 _TEMPLATES, _TEMPLATE_BASE = 60, 32_500
 _SMALLEST, _USUAL_LARGEST = 1024, 300 * 1024
+_NUMBER_BYTES = 8
 _MAGIC = {
     "jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00",
     "pdf": b"%PDF-1.7\n",
@@ -144,6 +146,16 @@ class World:
         """Make the bytes of a file: the magic of its kind, then noise."""
         magic = _MAGIC[media.kind]
         return magic + self.draws(f"content:{media.media_id}").randbytes(media.size - len(magic))
+
+    def pieces(self, media: Media, size: int, first: int = 0) -> Iterator[bytes]:
+        """Make a file of any size from byte ``first`` on, a megabyte at a time: its magic, then numbered noise."""
+        magic = _MAGIC[media.kind]
+        noise = self.draws(f"pieces:{media.media_id}").randbytes(MEGABYTE - _NUMBER_BYTES)
+        for number in range(first // MEGABYTE, -(-size // MEGABYTE)):
+            piece = number.to_bytes(_NUMBER_BYTES, "big") + noise
+            if number == 0:
+                piece = magic + piece[len(magic) :]
+            yield piece[max(first - number * MEGABYTE, 0) : size - number * MEGABYTE]
 
     def _make_project(self, index: int) -> Project:
         rng = self.draws(f"project:{index}")
