@@ -17,13 +17,13 @@ from claimx.adapters.delta_frames import padded
 from claimx.domain.rows import Row
 from claimx.domain.times import DAY, SECOND
 from claimx.errors import LakeError
-from support.lakes import NOW, OnDisk, another_lake, event, line, project
+from support.lakes import NOW, OnDisk, another_lake, event, line, opened, project
 
 
 @pytest.fixture
 async def kept(tmp_path: Path) -> AsyncGenerator[OnDisk, None]:
     on_disk = OnDisk(tmp_path / "lake")
-    await on_disk.lake.open()
+    await opened(on_disk.lake)
     yield on_disk
     await on_disk.lake.close()
 

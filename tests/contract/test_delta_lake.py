@@ -15,13 +15,13 @@ from claimx.domain.rows import Column, Policy, Row, Table, Type, Value, key_of, 
 from claimx.domain.tables import TABLES
 from claimx.domain.times import DAY
 from claimx.errors import ConfigError, LakeError, RowsRejectedError, SchemaDriftError
-from support.lakes import NOW, OnDisk, another_lake, event, line, project, read
+from support.lakes import NOW, OnDisk, another_lake, event, line, opened, project, read
 
 
 @pytest.fixture
 async def kept(tmp_path: Path) -> AsyncGenerator[OnDisk, None]:
     on_disk = OnDisk(tmp_path / "lake")
-    await on_disk.lake.open()
+    await opened(on_disk.lake)
     yield on_disk
     await on_disk.lake.close()
 
@@ -53,11 +53,11 @@ async def test_opening_again_changes_nothing(kept):
     await other.close()
 
 
-async def test_many_processes_may_open_an_absent_lake_at_once(tmp_path):
+async def test_many_processes_may_make_an_absent_lake_at_once(tmp_path):
     lakes = [another_lake(tmp_path / "lake") for _ in range(3)]
     async with asyncio.timeout(30), asyncio.TaskGroup() as group:
         for lake in lakes:
-            group.create_task(lake.open())
+            group.create_task(opened(lake))
     for lake in lakes:
         await lake.merge("claimx_projects", [project()])
     for lake in lakes:
@@ -84,7 +84,7 @@ async def test_missing_columns_are_added_and_unknown_ones_are_kept(tmp_path):
     there = pl.DataFrame({"project_id": ["1", "2"], "city": ["Oslo", None], "theirs": [[1], [2]]})
     write_deltalake(tmp_path / "lake/claimx_projects", there)
     kept = OnDisk(tmp_path / "lake")
-    await kept.lake.open()
+    await opened(kept.lake)
     await kept.lake.merge("claimx_projects", [project("1", city="Rome", fetched_at=NOW), project("3")])
     found = (
         read(kept.root / "claimx_projects").sort("project_id").select("project_id", "city", "theirs").rows()
@@ -156,12 +156,30 @@ async def test_a_table_that_vanishes_is_never_made_anew_by_a_write(kept):
     assert not (kept.root / "claimx_projects/_delta_log/00000000000000000000.json").exists()
 
 
+async def test_a_read_that_fails_is_a_lake_error_and_the_next_one_may_work(kept):
+    await kept.lake.merge("claimx_projects", [project("1", fetched_at=NOW)])
+    (part,) = (kept.root / "claimx_projects").rglob("*.parquet")
+    away = part.rename(part.with_name("away"))
+    with pytest.raises(LakeError):
+        await kept.lake.projects_fetched_at(["1"])
+    away.rename(part)
+    assert await kept.lake.projects_fetched_at(["1"]) == {"1": NOW}
+
+
+async def test_a_read_sees_what_other_processes_have_committed(kept):
+    other = another_lake(kept.root)
+    for number in range(30):
+        await other.merge("claimx_projects", [project("1", fetched_at=NOW + number)])
+        assert await kept.lake.projects_fetched_at(["1"]) == {"1": NOW + number}
+    await other.close()
+
+
 @pytest.mark.parametrize("name", ["with blank", "a#b?c", "größe"])
 @pytest.mark.parametrize("as_url", [False, True])
 async def test_a_lake_lies_where_its_name_says(tmp_path, name, as_url):
     root = tmp_path / name
     lake = DeltaLake(Lake(tables_url=root.as_uri() if as_url else str(root), files_url="unused"), 7)
-    await lake.open()
+    await opened(lake)
     await lake.merge_events([event("v1:a")], NOW)
     await lake.close()
     assert {path.name for path in root.iterdir()} == set(TABLES)
@@ -218,7 +236,7 @@ def drawn_rows(draw: random.Random) -> list[Row]:
 async def test_every_policy_in_sql_is_the_twin_of_merge_values(tmp_path, seed):
     draw = random.Random(seed)
     kept = OnDisk(tmp_path / "lake", {"claimx_all": ALL_POLICIES})
-    await kept.lake.open()
+    await opened(kept.lake)
     expected: dict[tuple[Value, ...], dict[str, Value]] = {}
     for _ in range(8):
         rows = drawn_rows(draw)

@@ -8,7 +8,7 @@ import pytest
 from claimx.domain.rows import Row
 from claimx.domain.times import DAY, SECOND
 from claimx.errors import RowsRejectedError
-from support.lakes import NOW, InMemory, KeptLake, OnDisk, event, line, project
+from support.lakes import NOW, InMemory, KeptLake, OnDisk, event, line, opened, project
 
 
 @pytest.fixture(params=["memory", "delta"])
@@ -17,7 +17,7 @@ async def kept(request, tmp_path) -> AsyncGenerator[KeptLake, None]:
         yield InMemory()
         return
     on_disk = OnDisk(tmp_path / "lake")
-    await on_disk.lake.open()
+    await opened(on_disk.lake)
     yield on_disk
     await on_disk.lake.close()
 
@@ -143,3 +143,23 @@ async def test_a_contact_is_told_apart_by_both_parts_of_its_key(kept):
         await kept.lake.merge("claimx_contacts", rows)
     found = sorted((row["contact_id"], row["project_id"]) for row in kept.rows("claimx_contacts"))
     assert found == keys
+
+
+async def test_the_clocks_of_projects_are_those_of_the_rows_that_an_answer_wrote(kept):
+    await kept.lake.merge(
+        "claimx_projects",
+        [
+            project("1", fetched_at=NOW),
+            project("2", master_file_name="M", master_file_name_at=NOW),
+            project("3", fetched_at=NOW + 7),
+            project("it's", fetched_at=NOW + 1),
+        ],
+    )
+    asked = ["3", "1", "1", "2", "4", "it's"]
+    assert await kept.lake.projects_fetched_at(asked) == {"1": NOW, "3": NOW + 7, "it's": NOW + 1}
+    assert await kept.lake.projects_fetched_at([]) == {}
+    assert await kept.lake.projects_fetched_at(["4"]) == {}
+    await kept.lake.merge(
+        "claimx_projects", [project("1", fetched_at=NOW + SECOND), project("4", fetched_at=5)]
+    )
+    assert await kept.lake.projects_fetched_at(["1", "4"]) == {"1": NOW + SECOND, "4": 5}

@@ -15,6 +15,7 @@ from claimx.domain.events import Event
 from claimx.domain.rows import Row, Table, Value
 from claimx.domain.tables import TABLES
 from claimx.domain.times import DAY, Micros
+from claimx.ops.tables import init
 from claimx.ports.lake import Lake
 
 NOW: Micros = 1_768_146_100_000_000
@@ -62,6 +63,13 @@ class OnDisk:
 
     def log(self) -> list[tuple[str | None, int]]:
         return sorted(read(self.root / "claimx_event_log").select("event_id", "offset").rows())
+
+
+async def opened(lake: DeltaLake) -> DeltaLake:
+    """Make the tables that are absent, as ``claimx tables init`` does, and open the lake, as ``claimx run`` does."""
+    await init(lake)
+    await lake.open()
+    return lake
 
 
 def another_lake(root: Path, tables: Mapping[str, Table] = TABLES) -> DeltaLake:

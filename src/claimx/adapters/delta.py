@@ -14,21 +14,23 @@ from deltalake import (
     CommitProperties,
     DeltaTable,
     PostCommitHookProperties,
+    QueryBuilder,
     WriterProperties,
     write_deltalake,
 )
 from deltalake.table import TableMerger
 
 from claimx.adapters import delta_frames, delta_sql
+from claimx.adapters.delta_place import place, shown
 from claimx.adapters.delta_table import KeptTable
-from claimx.adapters.locations import local_path, options
 from claimx.config.tree import Lake
 from claimx.domain.event_log import LogLine
 from claimx.domain.events import Event
 from claimx.domain.rows import Row, Table
-from claimx.domain.tables import EVENT_LOG, EVENTS, TABLES
+from claimx.domain.tables import EVENT_LOG, EVENTS, PROJECTS, TABLES
 from claimx.domain.times import Micros
-from claimx.errors import ConfigError, LakeError
+from claimx.errors import LakeError, SchemaDriftError, TablesAbsentError
+from claimx.ports.tables import TableStatus
 
 _T = TypeVar("_T")
 _THREADS = 4
@@ -45,7 +47,7 @@ _WRITER = WriterProperties(
 
 
 class DeltaLake:
-    """The tables below ``tables_url``; implements ``claimx.ports.lake.Lake``.
+    """The tables below ``tables_url``; implements ``claimx.ports.lake.Lake`` and ``claimx.ports.tables.Tables``.
 
     Everything runs in a few threads of its own: delta-rs has no async interface. A cancelled call goes on in its
     thread; ``close`` waits for it.
@@ -61,17 +63,61 @@ class DeltaLake:
     def __init__(self, settings: Lake, dedup_days: int, tables: Mapping[str, Table] = TABLES) -> None:
         self._dedup_days = dedup_days
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="claimx-lake")
-        self._tables = {name: _kept(settings, table) for name, table in tables.items()}
+        self._url = settings.tables_url
+        self._tables = {name: KeptTable(table, place(settings, name)) for name, table in tables.items()}
+        self._projects = KeptTable(PROJECTS, place(settings, PROJECTS.name))
+        """A handle to read with, which never waits for a MERGE."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Every declared table."""
+        return list(self._tables)
+
+    @property
+    def shown_url(self) -> str:
+        """The tables root, without secrets."""
+        return shown(self._url)
 
     async def open(self) -> None:
-        """Create what is absent, check what is there.
+        """Check every table, and add the columns that it lacks.
 
         Raises:
             LakeError: a table cannot be opened.
             SchemaDriftError: a table does not fit its declaration.
+            TablesAbsentError: tables are not there.
         """
-        for table in self._tables.values():
-            await self._run(partial(_open, table))
+        absent, drift = [], []
+        for name, table in self._tables.items():
+            try:
+                if not await self._run(partial(_open, table)):
+                    absent.append(name)
+            except SchemaDriftError as error:
+                drift.append(str(error))
+        if drift:
+            raise SchemaDriftError("\n".join(drift))
+        if absent:
+            raise TablesAbsentError(f"there is no table {', '.join(absent)} below {self.shown_url}")
+
+    async def inspect(self, name: str) -> TableStatus:
+        """Look at a table; changes nothing."""
+        return await self._run(self._tables[name].inspect)
+
+    async def create(self, name: str) -> None:
+        """Create a table where there is nothing; one that another process has made meanwhile is as good.
+
+        Raises:
+            LakeError: there is something else, or it cannot be created.
+        """
+        await self._run(partial(_create, self._tables[name]))
+
+    async def add_columns(self, name: str) -> None:
+        """Add the declared columns that a table lacks.
+
+        Raises:
+            LakeError: it could not be done.
+            SchemaDriftError: it does not fit its declaration.
+        """
+        await self._run(partial(_open, self._tables[name]))
 
     async def close(self) -> None:
         """End the threads after the calls that are pending."""
@@ -90,6 +136,12 @@ class DeltaLake:
         """Append lines to claimx_event_log."""
         await self._run(partial(_append_log, self._tables[EVENT_LOG.name], lines))
 
+    async def projects_fetched_at(self, project_ids: Sequence[str]) -> Mapping[str, Micros]:
+        """The clock of each project's row that has one, by one read that skips files: 6 to 25 ms of 100,000 rows."""
+        if not project_ids:
+            return {}
+        return await self._run(partial(_projects_fetched_at, self._projects, project_ids))
+
     async def row_counts(self) -> dict[str, int]:
         """Rows of every table, by the statistics of its files.
 
@@ -103,21 +155,19 @@ class DeltaLake:
         return await loop.run_in_executor(self._threads, work, loop.time())
 
 
-def _kept(settings: Lake, table: Table) -> KeptTable:
-    root = local_path(settings.tables_url)
-    if root is None:
-        url = f"{settings.tables_url.rstrip('/')}/{table.name}"
-        return KeptTable(table, url, None, options(settings.storage))
-    if "%" in str(root):
-        raise ConfigError("lake.tables_url: a path with a percent sign is read as another path by delta-rs")
-    return KeptTable(table, (root / table.name).as_uri(), root / table.name, {})
-
-
-def _open(table: KeptTable, now: float) -> None:
+def _open(table: KeptTable, now: float) -> bool:
     for _ in range(_OPEN_TRIES - 1):
         with suppress(LakeError):
             return table.open(now)
     return table.open(now)
+
+
+def _create(table: KeptTable, now: float) -> None:
+    try:
+        table.create(now)
+    except LakeError:
+        if not _open(table, now):
+            raise
 
 
 def _merge_events(
@@ -147,6 +197,15 @@ def _merge(table: KeptTable, rows: Sequence[Row], now: float) -> None:
 def _append_log(table: KeptTable, lines: Sequence[LogLine], now: float) -> None:
     frame = delta_frames.log_frame(table.declared, lines)
     table.commit(partial(_append, frame), now)
+
+
+def _projects_fetched_at(table: KeptTable, project_ids: Sequence[str], now: float) -> dict[str, Micros]:
+    found = table.read(partial(_query, delta_sql.projects_fetched_at(project_ids)), now)
+    return dict(zip(found["project_id"], found["fetched_at"].to_physical(), strict=True))
+
+
+def _query(sql: str, table: DeltaTable) -> pl.DataFrame:
+    return pl.DataFrame(QueryBuilder().register("t", table).execute(sql))
 
 
 def _insert(frame: pl.DataFrame, on: str, table: DeltaTable) -> None:

@@ -1,11 +1,12 @@
 """From declared columns to a Delta schema, and what differs between the two."""
 
+from typing import NamedTuple
+
 from deltalake import DeltaTable, Field, Schema
 from deltalake.schema import PrimitiveType
 
 from claimx.domain.rows import Column, Policy, Table, Type
 from claimx.domain.tables import EVENT_LOG, EVENTS
-from claimx.errors import SchemaDriftError
 
 _DELTA_TYPES = {
     Type.STRING: "string",
@@ -15,10 +16,15 @@ _DELTA_TYPES = {
     Type.TIMESTAMP: "timestamp",
     Type.DATE: "date",
 }
+_NEVER_NULL = frozenset(
+    {"created_at", "updated_at", "ingested_at", "event_date", "processed_at", "processed_date"}
+)
+_EVENT_TYPE = (EVENTS.name, "event_type")
+"""Columns beside the keys that every row of ours fills, so that others may have declared them NOT NULL."""
 _MB = 1024 * 1024
 
 
-def create(table: Table, uri: str, options: dict[str, str]) -> DeltaTable:
+def create(table: Table, uri: str, options: dict[str, str] | None) -> DeltaTable:
     """Create a table where there is none; the first commit is put if absent, so that nothing is ever overwritten."""
     return DeltaTable.create(
         uri,
@@ -26,29 +32,54 @@ def create(table: Table, uri: str, options: dict[str, str]) -> DeltaTable:
         mode="error",
         partition_by=list(table.partition_by),
         configuration=_properties(table),
-        storage_options=options or None,
+        storage_options=options,
     )
 
 
-def missing_columns(table: Table, found: Schema) -> list[Field]:
-    """Compare an existing table with the declared columns; returns the fields to add. Unknown columns are kept.
+class Fit(NamedTuple):
+    """How a table that is there fits its declaration.
 
-    Raises:
-        SchemaDriftError: a column has another type.
+    Args:
+        missing: fields to add.
+        unknown: columns that are not declared; they are kept.
+        drift: what no adding of columns can mend, one line each.
     """
-    there = {field.name: _type_name(field) for field in found.fields}
-    drift = [
-        f"  {column.name}: declared {_DELTA_TYPES[column.type]}, found {there[column.name]}"
-        for column in table.columns
-        if there.get(column.name, _DELTA_TYPES[column.type]) != _DELTA_TYPES[column.type]
-    ]
-    if drift:
-        raise SchemaDriftError("\n".join([f"{table.name} does not fit its declaration:", *drift]))
-    return [
-        Field(column.name, PrimitiveType(_DELTA_TYPES[column.type]), nullable=True)
-        for column in table.columns
-        if column.name not in there
-    ]
+
+    missing: tuple[Field, ...]
+    unknown: tuple[str, ...]
+    drift: tuple[str, ...]
+
+
+def fit(table: Table, found: Schema) -> Fit:
+    """Compare a table that is there with its declaration."""
+    there = {field.name: field for field in found.fields}
+    declared = {column.name: column for column in table.columns}
+    absent = [column for column in table.columns if column.name not in there]
+    unknown = [field for field in found.fields if field.name not in declared]
+    return Fit(
+        tuple(_field(column) for column in absent if column.policy is not Policy.KEY),
+        tuple(field.name for field in unknown),
+        (
+            *(f"{column.name}: a key, and not there" for column in absent if column.policy is Policy.KEY),
+            *filter(
+                None, (_difference(table, declared[name], there[name]) for name in there if name in declared)
+            ),
+            *(
+                f"{field.name}: NOT NULL, and claimx does not know it"
+                for field in unknown
+                if not field.nullable
+            ),
+        ),
+    )
+
+
+def _difference(table: Table, column: Column, field: Field) -> str | None:
+    if _type_name(field) != _DELTA_TYPES[column.type]:
+        return f"{column.name}: declared {_DELTA_TYPES[column.type]}, found {_type_name(field)}"
+    is_filled = (
+        column.policy is Policy.KEY or column.name in _NEVER_NULL or (table.name, column.name) == _EVENT_TYPE
+    )
+    return None if field.nullable or is_filled else f"{column.name}: NOT NULL, and claimx may leave it null"
 
 
 def _field(column: Column) -> Field:

@@ -111,6 +111,23 @@ def same_given_id(day: date, days: int) -> str:
     return f"t.event_date >= '{low}' AND t.event_date <= '{high}' AND t.event_id = s.event_id"
 
 
+def projects_fetched_at(project_ids: Collection[str]) -> str:
+    """Ask table ``t`` for the clocks of projects.
+
+    A join costs the same for ten ids and for a thousand, an IN list does not; the literal bounds skip files.
+    """
+    low, high = _quoted(min(project_ids)), _quoted(max(project_ids))
+    asked = ", ".join(f"({_quoted(project_id)})" for project_id in sorted(set(project_ids)))
+    return (
+        f"SELECT t.project_id, t.fetched_at FROM t JOIN (VALUES {asked}) s(id) ON t.project_id = s.id "  # noqa: S608 # all is quoted
+        f"WHERE t.project_id >= {low} AND t.project_id <= {high} AND t.fetched_at IS NOT NULL"
+    )
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _clamp(ordinal: int) -> int:
     return min(max(ordinal, date.min.toordinal()), date.max.toordinal())
 

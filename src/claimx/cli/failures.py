@@ -10,14 +10,33 @@ from types import TracebackType
 
 import typer
 
-from claimx.errors import ClaimxError, ConfigError
+from claimx.errors import (
+    AuthError,
+    ClaimxError,
+    ConfigError,
+    LakeError,
+    SchemaDriftError,
+    TablesAbsentError,
+    TransientError,
+)
 
 DEBUG = "--debug"
 FAILED = 1
 USAGE = 2
 FOUND_SOMETHING = 3
+REFUSED = 4
+UNREACHABLE = 5
 CANCELLED = 7
 CONFIG = 78
+_CODES: tuple[tuple[type[ClaimxError], str, int], ...] = (
+    (ConfigError, "config", CONFIG),
+    (SchemaDriftError, "tables.drift", CONFIG),
+    (TablesAbsentError, "tables.absent", CONFIG),
+    (LakeError, "lake", UNREACHABLE),
+    (AuthError, "refused", REFUSED),
+    (TransientError, "unreachable", UNREACHABLE),
+)
+"""The error's code in JSON and the exit code, by class; anything else is ``failed``."""
 
 
 class UsageError(typer.TyperException):
@@ -68,9 +87,11 @@ def reported(*, as_json: bool, debug: bool) -> Iterator[None]:
     except ClaimxError as exc:
         if debug:
             traceback.print_exc()
-        code = "config" if isinstance(exc, ConfigError) else "failed"
+        code, exit_code = next(
+            ((name, number) for kind, name, number in _CODES if isinstance(exc, kind)), ("failed", FAILED)
+        )
         _print(code, str(exc), getattr(exc, "hint", ""), as_json=as_json)
-        sys.exit(CONFIG if isinstance(exc, ConfigError) else FAILED)
+        sys.exit(exit_code)
 
 
 def _usage_hint(exc: typer.TyperException) -> str:

@@ -21,6 +21,14 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class Listing(StrEnum):
+    """How a list is printed on stdout."""
+
+    TEXT = "text"
+    JSON = "json"
+    JSONL = "jsonl"
+
+
 ConfigOption = Annotated[
     Path | None,
     typer.Option(
@@ -39,6 +47,10 @@ SetOption = Annotated[
     ),
 ]
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="text for people, json for programs.")]
+ListingOption = Annotated[
+    Listing,
+    typer.Option("--output", "-o", help="text for people, json or one jsonl line for each for programs."),
+]
 EventsOption = Annotated[int | None, typer.Option("--events", min=1, metavar="N", help="Events to feed.")]
 SeedOption = Annotated[
     int | None, typer.Option("--seed", metavar="S", help="Same seed, same events and faults.")

@@ -1,6 +1,6 @@
 """The Delta tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from claimx.domain.event_log import LogLine
@@ -26,4 +26,14 @@ class Lake(Protocol):
 
     async def append_log(self, lines: Sequence[LogLine]) -> None:
         """Append lines to claimx_event_log."""
+        ...
+
+    async def projects_fetched_at(self, project_ids: Sequence[str]) -> Mapping[str, Micros]:
+        """When the API was last asked for each of these projects: ``fetched_at`` of their rows in claimx_projects.
+
+        A project without a row, or with a row that only events wrote, is left out. Sees every commit before the call.
+
+        Raises:
+            LakeError: the table cannot be read.
+        """
         ...
