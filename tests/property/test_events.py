@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from claimx.domain.events import Event, decode, make_event_id
-from claimx.domain.times import parse_time, to_datetime
+from claimx.domain.times import SECOND, parse_time, to_datetime
 from claimx.errors import PoisonError
 
 NOW = parse_time("2026-06-01T00:00:00Z") or 0
@@ -16,7 +16,7 @@ IDS = st.none() | st.integers(1, 10**18 - 1)
 TEXTS = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
     lambda text: text.strip() == text
 )
-TIMES = st.integers(0, NOW)
+TIMES = st.integers(0, NOW) | st.integers(0, NOW // SECOND).map(lambda seconds: seconds * SECOND)
 NAMES = {
     "event_type": ("event_type", "eventType"),
     "project_id": ("project_id", "projectId"),
@@ -39,6 +39,9 @@ FACTS = st.fixed_dictionaries(
 )
 
 
+JUNK = st.sampled_from([None, 5, "", "no JSON", [], {}, {"note": 1}])
+
+
 @st.composite
 def spelled(draw: st.DrawFn, facts: Mapping[str, object]) -> bytes:
     """Write the facts in one of the ways that senders use."""
@@ -52,8 +55,11 @@ def spelled(draw: st.DrawFn, facts: Mapping[str, object]) -> bytes:
         record[unknown] = [1, {"deep": None}]
     keys = draw(st.permutations(list(record)))
     shuffled = {key: record[key] for key in keys}
-    if draw(st.booleans()):
-        shuffled = {"raw_data": json.dumps(shuffled) if draw(st.booleans()) else shuffled}
+    match draw(st.sampled_from(["flat", "envelope", "fields and envelope"])):
+        case "envelope":
+            shuffled = {"raw_data": json.dumps(shuffled) if draw(st.booleans()) else shuffled}
+        case "fields and envelope":
+            shuffled = {**shuffled, "raw_data": draw(JUNK) if draw(st.booleans()) else shuffled}
     return json.dumps(shuffled, ensure_ascii=draw(st.booleans())).encode()
 
 
@@ -65,7 +71,9 @@ def spelling(meaning: str, value: object) -> st.SearchStrategy[object]:
         return st.builds(
             written_time,
             st.just(value),
-            st.sampled_from(["Z", "+02:00", "-07:30", "naive", "blank", "seven"]),
+            st.sampled_from(
+                ["Z", "+00:00", "+02:00", "-07:30", "naive", "blank", "seven", "blank seven", "short"]
+            ),
         )
     if isinstance(value, int):
         ways: list[object] = [value, str(value), f" 0{value} "]
@@ -77,15 +85,16 @@ def written_time(micros: int, way: str) -> str:
     """Write a time in one of the ways that senders use."""
     when = to_datetime(micros)
     text = when.isoformat(timespec="microseconds").removesuffix("+00:00")
-    match way:
-        case "naive":
-            return text
-        case "blank":
-            return text.replace("T", " ")
-        case "seven":
-            return f"{text}9Z"
-        case "Z":
-            return f"{text}Z"
+    ways = {
+        "Z": f"{text}Z",
+        "naive": text,
+        "blank": text.replace("T", " "),
+        "seven": f"{text}9Z",
+        "blank seven": f"{text.replace('T', ' ')}0",
+        "short": f"{text.rstrip('0').rstrip('.')}Z",
+    }
+    if way in ways:
+        return ways[way]
     sign, hours, minutes = (-1 if way[0] == "-" else 1), int(way[1:3]), int(way[4:])
     return when.astimezone(timezone(sign * timedelta(hours=hours, minutes=minutes))).isoformat()
 
@@ -98,6 +107,23 @@ def test_any_spelling_of_one_event_has_the_same_id(data: st.DataObject, facts: d
     assert {event.master_file_name for event in events} == {facts["master_file_name"]}
 
 
+@given(st.data(), FACTS, FACTS)
+def test_an_event_that_differs_in_one_fact_is_another_event(data: st.DataObject, facts, others):
+    fact = data.draw(st.sampled_from(list(NAMES)))
+    changed = facts | {fact: others[fact]}
+    one, other = (decode(data.draw(spelled(told)), 0, NOW, None) for told in (facts, changed))
+    assert (one.event_id == other.event_id) is (facts == changed)
+
+
+@given(st.data(), FACTS, TIMES, st.sampled_from(["event_id", "eventId", "trace_id"]))
+def test_an_id_that_was_sent_is_the_event_s_whatever_its_time(data: st.DataObject, facts, other_time, name):
+    sent = []
+    for told in (facts, facts | {"ingested_at": other_time}):
+        record = json.loads(data.draw(spelled(told)))
+        sent.append(decode(json.dumps(record | {name: " evt_1 "}).encode(), 0, NOW, None))
+    assert {(event.event_id, event.is_id_given) for event in sent} == {("evt_1", True)}
+
+
 FIELD = st.none() | st.text("0123456789:~v|", min_size=1, max_size=6)
 RAW_FACTS = st.tuples(
     st.text("01:~A", min_size=1, max_size=4), st.text("01:~", min_size=1, max_size=4), FIELD, FIELD, FIELD, FIELD,
@@ -108,6 +134,14 @@ RAW_FACTS = st.tuples(
 @given(RAW_FACTS, RAW_FACTS)
 def test_no_separator_makes_two_events_collide(one: tuple[str, ...], two: tuple[str, ...]):
     assert (made_id(*one) == made_id(*two)) is (one == two)
+
+
+@given(RAW_FACTS, st.integers(0, 4), st.integers(0, 12))
+def test_no_letter_moves_from_one_field_to_the_next_unseen(one: tuple[str, ...], field: int, cut: int):
+    text = (one[field] or "") + (one[field + 1] or "")
+    other = (*one[:field], text[:cut] or None, text[cut:] or None, *one[field + 2 :])
+    if None not in other[:2]:
+        assert (made_id(*one) == made_id(*other)) is (one == other)
 
 
 def made_id(kind, project, media, task, video, name, sent) -> str:

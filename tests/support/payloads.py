@@ -119,6 +119,66 @@ def assignment(assignment_id: str = ASSIGNMENT_ID, project_id: str = PROJECT_ID)
     }
 
 
+def form(groups: int = 23, questions: int = 5) -> dict[str, Json]:
+    """The answers to a form, as large as the one that was captured: 23 groups, about 165 KB."""
+    return {
+        "countryEnum": None,
+        "companyLogoUrl": None,
+        "taskName": None,
+        "taskFormName": None,
+        "groups": [
+            {
+                "name": f"Cabinet Types Damaged {group}",
+                "groupId": f"group-{group % 10:09d}",
+                "countryEnum": None,
+                "questionAndAnswers": [_question(number) for number in range(questions)],
+            }
+            for group in range(groups)
+        ],
+    }
+
+
+def _question(number: int) -> dict[str, Json]:
+    kind, given = _GIVEN[number % len(_GIVEN)]
+    return {
+        "questionText": "Lower Cabinets Damaged?",
+        "component": kind,
+        "responseAnswerExport": given,
+        "formControl": {
+            "id": f"control-{number % 4:09d}",
+            "component": kind,
+            "required": True,
+            "label": "Lower Cabinets Damaged?",
+            "description": "Please look under the sink and behind the stove. " * 13,
+            "options": [{"name": name, "imageUrl": None, "informationText": ""} for name in ("Yes", "No")],
+            **dict.fromkeys(_BLANK),
+        },
+        "groupName": None,
+    }
+
+
+_BLANK = (
+    "logicAction",
+    "logicRules",
+    "fieldConditions",
+    "enableTime",
+    "showOnDashboard",
+    "placeholderOverride",
+    "signatureType",
+    "additionalFieldLabel",
+    "fieldFormat",
+    "lineItemSettings",
+    "additionalConfiguration",
+    "forceIncludeInPdf",
+)
+_GIVEN: tuple[tuple[str, dict[str, Json]], ...] = (
+    ("dropdown", {"type": "option", "optionAnswer": {"name": "Yes", "lineItems": []}}),
+    ("number", {"type": "number", "numberAnswer": {"value": 12, "lineItems": []}}),
+    ("textBox", {"type": "text", "text": "water stain"}),
+    ("attachFile", {"type": "image", "claimMediaIds": [96269553], "imageInfoDTOs": []}),
+)
+
+
 def link(assignment_id: str = ASSIGNMENT_ID, project_id: str = PROJECT_ID) -> dict[str, Json]:
     """The link by which a task was sent."""
     return {
@@ -234,6 +294,13 @@ BROKEN: tuple[Json, ...] = (
     {},
     {"data": None},
     {"emailAddress": ["x"]},
+    "a\x00b",
+    "-0.0e0",
+    5e-324,
+    "2026-13-45T99:99:99Z",
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59-14:00",
+    "https://[half/a?b#c",
 )
 """What may stand where something else was expected."""
 

@@ -6,9 +6,10 @@ from claimx.domain.answers import GetMedia, GetProject, GetTask, GetVideos
 from claimx.domain.coerce import link
 from claimx.domain.events import ENRICHED_TYPES
 from claimx.domain.handlers.media import link_of
-from claimx.domain.handlers.registry import HANDLERS, plan_for
+from claimx.domain.handlers.registry import HANDLERS, needs_project, plan_for
 from claimx.domain.policyholders import Policyholder
 from claimx.domain.tables import TABLES
+from claimx.domain.tasks import project_task
 from claimx.errors import ItemError, NotFoundError, PermanentError, TransientError
 from support import payloads
 from support.payloads import (
@@ -31,20 +32,23 @@ OF_PROJECT = {"claimx_projects": 1, "claimx_contacts": 2}
 OF_TASK = OF_PROJECT | {"claimx_tasks": 1, "claimx_task_templates": 1, "claimx_external_links": 1}
 OF_MEDIA = OF_PROJECT | {"claimx_attachment_metadata": 1}
 OF_VIDEO = OF_PROJECT | {"claimx_video_collab": 1}
+OTHER = Policyholder("Other@Example.com", first_name="Kim", phone_number="null", phone_country_code="1")
 
 CASES = [
     ("PROJECT_CREATED", {}, [PROJECT], OF_PROJECT, 0),
     ("PROJECT_MFN_ADDED", {"master_file_name": "NEWNAME"}, [PROJECT], OF_PROJECT, 0),
     ("PROJECT_MFN_ADDED", {}, [PROJECT], OF_PROJECT, 0),
-    ("PROJECT_FILE_ADDED", {"media_id": MEDIA_ID}, [PROJECT, MEDIA], OF_MEDIA, 1),
-    ("PROJECT_FILE_ADDED", {}, [PROJECT, GetMedia(PROJECT_ID)], OF_MEDIA, 1),
-    ("CUSTOM_TASK_ASSIGNED", {"task_assignment_id": ASSIGNMENT_ID}, [TASK, PROJECT], OF_TASK, 0),
-    ("CUSTOM_TASK_COMPLETED", {"task_assignment_id": ASSIGNMENT_ID}, [TASK, PROJECT], OF_TASK, 0),
+    ("PROJECT_FILE_ADDED", {"media_id": MEDIA_ID}, [MEDIA], OF_MEDIA, 1),
+    ("PROJECT_FILE_ADDED", {}, [GetMedia(PROJECT_ID)], OF_MEDIA, 1),
+    ("CUSTOM_TASK_ASSIGNED", {"task_assignment_id": ASSIGNMENT_ID}, [TASK], OF_TASK, 0),
+    ("CUSTOM_TASK_COMPLETED", {"task_assignment_id": ASSIGNMENT_ID}, [TASK], OF_TASK, 0),
     ("POLICYHOLDER_INVITED", {}, [PROJECT], OF_PROJECT, 0),
     ("POLICYHOLDER_JOINED", {}, [PROJECT], OF_PROJECT, 0),
-    ("VIDEO_COLLABORATION_INVITE_SENT", {"video_collaboration_id": VIDEO_ID}, [PROJECT, VIDEOS], OF_VIDEO, 0),
-    ("VIDEO_COLLABORATION_INVITE_SENT", {}, [PROJECT, VIDEOS], OF_VIDEO, 0),
-    ("VIDEO_COLLABORATION_COMPLETED", {"video_collaboration_id": VIDEO_ID}, [PROJECT, VIDEOS], OF_VIDEO, 0),
+    ("POLICYHOLDER_INVITED", {"policyholder": OTHER}, [], OF_PROJECT | {"claimx_contacts": 3}, 0),
+    ("POLICYHOLDER_JOINED", {"policyholder": OTHER}, [], OF_PROJECT | {"claimx_contacts": 3}, 0),
+    ("VIDEO_COLLABORATION_INVITE_SENT", {"video_collaboration_id": VIDEO_ID}, [VIDEOS], OF_VIDEO, 0),
+    ("VIDEO_COLLABORATION_INVITE_SENT", {}, [VIDEOS], OF_VIDEO, 0),
+    ("VIDEO_COLLABORATION_COMPLETED", {"video_collaboration_id": VIDEO_ID}, [VIDEOS], OF_VIDEO, 0),
     ("PROJECT_AUTO_XA_LINKING_UNSUCCESSFUL", {}, [], {"claimx_projects": 1}, 0),
     ("PERSONAL_PROPERTY_TASK_SHARED", {}, [], {"claimx_projects": 1}, 0),
 ]
@@ -63,8 +67,10 @@ def test_every_enriched_type_has_a_handler():
 
 @pytest.mark.parametrize(("event_type", "fields", "asked", "tables", "downloads"), CASES)
 def test_an_event_asks_and_becomes_rows_and_downloads(event_type, fields, asked, tables, downloads):
-    enrichment, requests = converse(plan_for(task(event_type, **fields), is_last_ask=False), HEALTHY)
+    _, requests = converse(plan_for(task(event_type, **fields), is_last_ask=False), HEALTHY)
+    assert list(map(type, requests)) == list(map(type, asked))
     assert requests == asked
+    enrichment = enrich(task(event_type, **fields))
     assert {
         table: len(rows_of(enrichment, table)) for table in TABLES if rows_of(enrichment, table)
     } == tables
@@ -81,14 +87,45 @@ def test_every_row_speaks_of_declared_columns_and_names_its_event(
         assert None not in [row.values[name] for name in (*TABLES[row.table].key, "created_at", "updated_at")]
 
 
-@pytest.mark.parametrize(("event_type", "fields", "asked", "tables", "downloads"), CASES)
-def test_a_project_that_is_not_there_is_waited_for(event_type, fields, asked, tables, downloads):
-    if not asked:
-        return
-    for body in (None, {}, [], {"data": None}):
+NO_PROJECT = (None, {}, [], {"data": None})
+ASKS_PROJECT = [case[:2] for case in CASES if GetProject in map(type, case[2])]
+CHILD_TABLES = [(*case[:2], set(case[3]) - set(OF_PROJECT)) for case in CASES if case[3].keys() - OF_PROJECT]
+
+
+@pytest.mark.parametrize(("event_type", "fields"), ASKS_PROJECT)
+def test_a_project_that_the_event_is_about_and_that_is_not_there_is_waited_for(event_type, fields):
+    for body in NO_PROJECT:
         error = failure(event_type, bodies={"project": body}, is_last_ask=True, **fields)
         assert isinstance(error, NotFoundError)
         assert error.code == "project.not_found"
+
+
+@pytest.mark.parametrize(("event_type", "fields", "children"), CHILD_TABLES)
+def test_a_pre_flight_that_finds_no_project_stops_no_row_of_the_event(event_type, fields, children):
+    healthy = enrich(task(event_type, **fields))
+    for body in NO_PROJECT:
+        enrichment = enrich(task(event_type, **fields), project=body)
+        assert not rows_of(enrichment, "claimx_projects")
+        assert enrichment.downloads == healthy.downloads
+        for table in children:
+            assert rows_of(enrichment, table) == rows_of(healthy, table)
+
+
+@pytest.mark.parametrize(("event_type", "fields", "asked", "tables", "downloads"), CASES)
+def test_an_event_whose_rows_need_a_project_has_a_pre_flight_unless_it_asks_itself(
+    event_type, fields, asked, tables, downloads
+):
+    flags = {"PROJECT_AUTO_XA_LINKING_UNSUCCESSFUL", "PERSONAL_PROPERTY_TASK_SHARED"}
+    asks = GetProject in map(type, asked)
+    assert needs_project(task(event_type, **fields)) is not (asks or event_type in flags)
+
+
+def test_a_pre_flight_asks_for_the_project_and_writes_it_with_its_contacts():
+    fetch = project_task(task("PROJECT_FILE_ADDED", media_id=MEDIA_ID), FETCHED_AT)
+    enrichment, asked = converse(plan_for(fetch, is_last_ask=False), HEALTHY)
+    assert asked == [PROJECT]
+    assert list(enrichment.rows) == list(enrich(task("PROJECT_CREATED")).rows)
+    assert (fetch.child, fetch.attempt, fetch.asked) == (f"project:{PROJECT_ID}", 1, 0)
 
 
 def test_another_project_in_the_answer_is_not_written():
@@ -305,8 +342,7 @@ def test_a_policyholder_event_marks_the_project_and_its_policyholder(
 
 
 def test_a_policyholder_whom_the_event_describes_is_the_one_who_is_marked():
-    person = Policyholder("Other@Example.com", first_name="Kim", phone_number="null", phone_country_code="1")
-    enrichment = enrich(task("POLICYHOLDER_JOINED", policyholder=person))
+    enrichment = enrich(task("POLICYHOLDER_JOINED", policyholder=OTHER))
     marked = [row for row in rows_of(enrichment, "claimx_contacts") if row.get("invite_status")]
     (row,) = marked
     assert (row["contact_email"], row["first_name"], row["phone_country_code"]) == (

@@ -255,6 +255,12 @@ HOUR = 3600 * SECOND
             BEGIN + HOUR,
         ),
         ("https://b/k?x-amz-date=20260111T154140Z&x-amz-expires=3600", BEGIN + HOUR),
+        (
+            "https://b/k?X-Goog-Algorithm=A&X-Goog-Date=20260111T154140Z&X-Goog-Expires=600&X-Goog-Signature=S",
+            BEGIN + 600 * SECOND,
+        ),
+        (f"https://b/k?GoogleAccessId=A&Expires={BEGIN // SECOND}&Signature=S", BEGIN),
+        ("https://b/k?X-Amz-Date=20260111T154140Z&X-Goog-Expires=600", None),
         (f"https://b/k?AWSAccessKeyId=A&Expires={BEGIN // SECOND}&Signature=S", BEGIN),
         ("https://b/k?sv=2022&se=2026-01-11T15%3A41%3A40Z&sig=S", BEGIN),
         ("https://b/k?st=2026-01-11T14:41:40Z&se=2026-01-11&sig=S", parse_time("2026-01-11")),
@@ -296,6 +302,20 @@ def test_a_url_is_expired_a_minute_or_a_quarter_of_its_life_before_its_end(
 ):
     url = f"{BASE}/u?systemDate={MS}&expires={ttl_s * 1000}"
     assert is_expired(url, BEGIN + (ttl_s - left_s) * SECOND) is expired
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        "X-Amz-Date=20260111T154140Z&X-Amz-Expires=40",
+        "X-Goog-Date=20260111T154140Z&X-Goog-Expires=40",
+        "st=2026-01-11T15:41:40Z&se=2026-01-11T15:42:20Z&sig=S",
+    ],
+)
+def test_the_margin_of_a_short_lifetime_is_a_quarter_of_it_for_every_signer(signed: str):
+    url = f"https://b/k?{signed}"
+    assert not is_expired(url, BEGIN + 29 * SECOND)
+    assert is_expired(url, BEGIN + 30 * SECOND)
 
 
 def test_a_url_whose_begin_is_unknown_is_expired_a_minute_before_its_end():
