@@ -1,12 +1,13 @@
-# Targets: setup run test test-kafka chaos simulate replay bench lint format lock
+# Targets: setup run test test-kafka chaos azurite test-stores simulate replay bench lint format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
 KAFKA_JARS := tests/kafka/target/jars
+AZURITE := tests/stores/node_modules
 LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-.PHONY: setup run test test-kafka chaos simulate replay bench lint format lock
+.PHONY: setup run test test-kafka chaos azurite test-stores simulate replay bench lint format lock
 
 # Makes .venv with everything that requirements/dev.lock names, and this project in it.
 setup: .venv/.stamp
@@ -41,6 +42,19 @@ $(KAFKA_JARS)/.stamp: tests/kafka/pom.xml
 	@command -v java >/dev/null && command -v mvn >/dev/null || \
 		{ echo "error: the tests against Apache Kafka need java (17 or later) and mvn" >&2; exit 1; }
 	mvn --quiet --batch-mode --file tests/kafka/pom.xml dependency:copy-dependencies
+	touch $@
+
+# Fetches Azurite, without which the tests of Azure's stores are skipped. Needs Node 20 and npm.
+azurite: $(AZURITE)/.stamp
+
+# Runs the tests of the object stores, Azure included.
+test-stores: setup azurite
+	$(BIN)/pytest tests/integration/test_cloud_stores.py
+
+$(AZURITE)/.stamp: tests/stores/package.json tests/stores/package-lock.json
+	@command -v node >/dev/null && command -v npm >/dev/null || \
+		{ echo "error: the tests against Azurite need node (20 or later) and npm" >&2; exit 1; }
+	npm ci --prefix tests/stores --ignore-scripts --no-audit --no-fund --silent
 	touch $@
 
 # Runs many more histories of the simulated engine than the tests do; a seed that fails is printed.

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import traceback
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 import aiohttp
@@ -14,7 +14,7 @@ from claimx.adapters.clock import WallClock
 from claimx.adapters.http_files import HttpFileHost, _public_socket
 from claimx.config.tree import Download
 from claimx.errors import ExpiredUrlError, ItemError, PermanentError, ThrottledError, TransientError
-from support.http import Server, answer, never, reset, serving, slowly
+from support.http import Handler, Seen, Server, answer, never, reset, serving, slowly
 
 TOKEN = "c2VjcmV0LXVzZXI6c2VjcmV0"
 SIGNATURE = "X-Amz-Signature=5ecre7"
@@ -207,6 +207,51 @@ async def test_a_slow_consumer_is_not_a_slow_host():
     assert got == len(body)
 
 
+@pytest.mark.parametrize(
+    ("reply", "is_end_marked"),
+    [
+        (answer(200, b"x" * 2000), True),
+        (answer(200, b"0\r\n\r\n", content_length=None, transfer_encoding="chunked"), True),
+        (answer(200, b"x" * 2000, content_length=None), False),
+        (b"HTTP/1.0 200 OK\r\n\r\n" + b"x" * 2000, False),
+    ],
+)
+async def test_a_body_that_ends_with_its_connection_is_not_marked(reply, is_end_marked):
+    async with (
+        serving({PATH: reply}) as server,
+        host_for(server) as host,
+        host.open(f"{server.url}{PATH}") as remote,
+    ):
+        assert remote.is_end_marked is is_end_marked
+
+
+def paced(pieces: Sequence[bytes], every_s: float) -> Handler:
+    """Answer with pieces, each after a pause; all of them together are the declared length."""
+
+    async def send(_: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer(200, b"", content_length=str(sum(map(len, pieces)))))
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(every_s)
+
+    return send
+
+
+async def test_a_slow_transfer_may_take_many_windows():
+    reply = paced([b"x" * 4000] * 50, 0.02)
+    async with serving({PATH: reply}) as server, host_for(server, stall_s=0.2) as host:
+        assert sum(map(len, await fetched(host, f"{server.url}{PATH}"))) == 200_000
+
+
+async def test_a_transfer_that_began_fast_may_not_trickle_on():
+    reply = paced([b"x" * 2_000_000, *[b"x"] * 500], 0.02)
+    async with serving({PATH: reply}) as server:
+        async with asyncio.timeout(5):
+            error = await failure_of(f"{server.url}{PATH}?{SIGNATURE}", server, stall_s=0.3)
+    assert (type(error), error.code) == (TransientError, "file.slow")
+
+
 async def test_a_redirect_is_followed_without_the_token():
     async with serving({"/there": answer(200, b"file")}) as store:
         there = answer(302, location=f"{store.url}/there?{SIGNATURE}")
@@ -266,6 +311,8 @@ async def test_an_insecure_host_is_refused_unless_it_is_named():
     "addresses",
     [
         ("127.0.0.1",),
+        ("192.168.1.1", "168.63.129.16"),
+        ("::ffff:169.254.169.254",),
         ("169.254.169.254",),
         ("168.63.129.16",),
         ("::1",),

@@ -9,9 +9,12 @@ import pytest
 
 from claimx.adapters.object_store import ObjectStore
 from claimx.config.tree import Lake, Secret
-from claimx.errors import ConfigError, PermanentError, TransientError
+from claimx.errors import AuthError, ConfigError, PermanentError, TransientError
+from support.http import Seen, answer, serving
 
 KEY = "5395115/96269553/kitchen.jpg"
+DIGEST = "0" * 64
+"""A local store does not keep it."""
 
 
 def names(directory: Path) -> list[str]:
@@ -34,19 +37,19 @@ def spooled(tmp_path: Path) -> Path:
 async def test_a_file_lies_under_its_key(tmp_path, name, as_url):
     root = tmp_path / name
     store = store_at(root.as_uri() if as_url else str(root))
-    await store.put(KEY, b"picture")
+    await store.put(KEY, b"picture", DIGEST)
     assert (root / KEY).read_bytes() == b"picture"
 
 
 async def test_a_large_file_comes_from_the_spool(tmp_path, spooled):
-    await store_at(str(tmp_path / "files")).put(KEY, spooled)
+    await store_at(str(tmp_path / "files")).put(KEY, spooled, DIGEST)
     assert (tmp_path / "files" / KEY).read_bytes() == spooled.read_bytes()
 
 
 async def test_doing_it_again_overwrites_and_leaves_nothing_beside(tmp_path):
     store = store_at(str(tmp_path / "files"))
     for content in (b"one", b"", b"three"):
-        await store.put(KEY, content)
+        await store.put(KEY, content, DIGEST)
     assert (tmp_path / "files" / KEY).read_bytes() == b"three"
     assert names((tmp_path / "files" / KEY).parent) == ["kitchen.jpg"]
 
@@ -55,7 +58,7 @@ async def test_many_files_are_stored_at_once(tmp_path):
     store = store_at(str(tmp_path / "files"))
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         for number in range(100):
-            group.create_task(store.put(f"1/{number}/a.jpg", b"x" * number))
+            group.create_task(store.put(f"1/{number}/a.jpg", b"x" * number, DIGEST))
     assert all((tmp_path / f"files/1/{number}/a.jpg").stat().st_size == number for number in range(100))
 
 
@@ -63,7 +66,7 @@ async def test_many_files_are_stored_at_once(tmp_path):
     "name", ["ü é.jpg", "e\u0301.jpg", "a b (1).jpg", "..hidden", "a+b&c=d.jpg", "~x", "漢字.pdf"]
 )
 async def test_a_name_is_kept_as_it_is(tmp_path, name):
-    await store_at(str(tmp_path / "files")).put(f"1/2/{name}", b"x")
+    await store_at(str(tmp_path / "files")).put(f"1/2/{name}", b"x", DIGEST)
     assert names(tmp_path / "files/1/2") == [name]
 
 
@@ -86,7 +89,7 @@ async def test_a_name_is_kept_as_it_is(tmp_path, name):
 async def test_a_key_that_could_leave_the_root_is_refused(tmp_path, key):
     store = store_at(str(tmp_path / "files"))
     with pytest.raises(PermanentError) as caught:
-        await store.put(key, b"x")
+        await store.put(key, b"x", DIGEST)
     assert caught.value.code == "store.bad_key"
     assert names(tmp_path) == ["files"]
     assert names(tmp_path / "files") == []
@@ -96,13 +99,13 @@ async def test_a_file_in_the_way_is_transient(tmp_path):
     store = store_at(str(tmp_path / "files"))
     (tmp_path / "files/5395115").write_bytes(b"not a directory")
     with pytest.raises(TransientError) as caught:
-        await store.put(KEY, b"x")
+        await store.put(KEY, b"x", DIGEST)
     assert caught.value.code.startswith("store.")
 
 
 async def test_a_lost_spool_file_is_transient(tmp_path):
     with pytest.raises(TransientError) as caught:
-        await store_at(str(tmp_path / "files")).put(KEY, tmp_path / "gone")
+        await store_at(str(tmp_path / "files")).put(KEY, tmp_path / "gone", DIGEST)
     assert caught.value.code == "store.file_not_found"
 
 
@@ -121,9 +124,53 @@ async def test_a_store_that_does_not_answer_is_transient_and_names_no_secret(unu
     )
     with pytest.raises(TransientError) as caught:
         async with asyncio.timeout(30):
-            await store.put(KEY, b"x")
+            await store.put(KEY, b"x", DIGEST)
     assert caught.value.code == "store.generic"
     assert "s3cr3t" not in "".join(traceback.format_exception(caught.value))
+
+
+ECHO = b"""<?xml version="1.0"?><Error><Code>SignatureDoesNotMatch</Code><Message>no</Message>
+<CanonicalRequest>x-amz-security-token:f4ke-s3ssion</CanonicalRequest></Error>"""
+
+
+async def test_a_store_that_repeats_the_request_it_refused_gives_no_token_away():
+    async def refuse(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        body = b"" if seen.method == "HEAD" else ECHO
+        writer.write(answer(403, body, content_length=str(len(ECHO))))
+
+    async with serving({f"/bucket/files/{KEY}": refuse}) as server:
+        store = store_at(
+            "s3://bucket/files",
+            aws_endpoint_url=server.url,
+            aws_allow_http="true",
+            aws_region="us-east-1",
+            aws_access_key_id="key-id",
+            aws_secret_access_key=Secret("s3cr3t"),
+            aws_session_token=Secret("f4ke-s3ssion"),
+        )
+        with pytest.raises(AuthError) as caught:
+            await store.put(KEY, b"x", DIGEST)
+    assert caught.value.detail.endswith("status code: 403 Forbidden, SignatureDoesNotMatch")
+    text = "".join(traceback.format_exception(caught.value))
+    assert "f4ke-s3ssion" not in text
+    assert "s3cr3t" not in text
+
+
+async def test_one_set_of_options_names_what_either_library_knows():
+    store_at(
+        "s3://bucket/files",
+        AWS_REGION="us-east-1",
+        aws_conditional_put="etag",
+        aws_s3_locking_provider="",
+        timeout="60s",
+        connect_timeout="5s",
+        aws_read_timeout="60s",
+        proxy_url="http://127.0.0.1:1",
+        max_retries="3",
+        retry_timeout="60s",
+        **{"backoff_config.init_backoff": "1s"},
+        OBJECT_STORE_CONCURRENCY_LIMIT="8",
+    )
 
 
 @pytest.mark.parametrize(
@@ -160,5 +207,5 @@ async def test_what_a_killed_put_left_beside_a_file_goes_with_the_next_put(tmp_p
     os.utime(old, (0, 0))
     os.utime(other, (0, 0))
     os.utime(young, (4e9, 4e9))
-    await store.put("1/2/a.jpg", b"whole")
+    await store.put("1/2/a.jpg", b"whole", DIGEST)
     assert sorted(path.name for path in folder.iterdir()) == ["a.jpg", "a.jpg#2", "b.jpg#1"]

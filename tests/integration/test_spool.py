@@ -1,6 +1,9 @@
 """The spool on a real disk."""
 
+import asyncio
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,9 +87,75 @@ async def test_a_disk_that_is_gone_is_transient(spool, tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 async def test_a_full_disk_is_transient(spool, tmp_path):
     file = await spool.create("download:7")
-    os.dup2(os.open("/dev/full", os.O_WRONLY), file._file.fileno())
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, file._file.fileno())
+    os.close(full)
     with pytest.raises(TransientError) as caught:
         await file.write(b"x")
-    assert caught.value.code == "spool.disk"
+    assert caught.value.code == "spool.full"
     await file.abandon()
     assert names(tmp_path / "a/spool") == []
+
+
+FILLED = """
+import asyncio, pathlib, resource, sys
+from claimx.adapters.memory import MemoryFile
+from claimx.adapters.spool import LocalSpool
+from claimx.domain.receipts import Receipt
+from claimx.domain.tasks import DownloadTask, Origin
+from claimx.errors import TransientError
+from claimx.stages.pool import Budget
+from claimx.stages.sink import Sink
+from claimx.stages.work import Work
+
+async def main():
+    spool = LocalSpool(pathlib.Path(sys.argv[1]))
+    await spool.open()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+    task = DownloadTask("e", "t", "1", "7", "https://h/x", Origin("t", 0, 0), 0)
+    memory, disk = Budget(10**9), Budget(10**9)
+    sink = Sink(Work("download", task, Receipt(task.origin, 0, 0)), spool, 1000, 10**7)
+    try:
+        for _ in range(40):
+            await sink.write(bytes(100_000), memory, disk)
+    except TransientError as error:
+        await sink.abandon()
+        print(error.code, sink.size, sorted(spool._directory.iterdir()))
+
+asyncio.run(main())
+"""
+
+
+def test_a_disk_that_fills_up_on_the_way_is_transient_and_leaves_nothing(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FILLED, str(tmp_path)], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout.split() == ["spool.full", "1100000", "[]"], done.stderr
+
+
+async def test_a_file_that_is_abandoned_while_it_is_being_finished_is_gone(spool, tmp_path):
+    for _ in range(20):
+        file = await spool.create("download:7")
+        await file.write(b"x" * 100_000)
+        finishing = asyncio.get_running_loop().create_task(file.finish())
+        await asyncio.sleep(0)
+        finishing.cancel()
+        await asyncio.wait([finishing])
+        await file.abandon()
+        assert names(tmp_path / "a/spool") == []
+
+
+async def test_a_file_that_cannot_be_made_durable_is_gone_under_either_name(spool, tmp_path):
+    file = await spool.create("download:7")
+    await file.write(b"x")
+    path = await file.finish()
+    await file.abandon()
+    assert not path.exists()
+
+
+async def test_another_instance_keeps_its_files(tmp_path):
+    other = LocalSpool(tmp_path / "claimx-1" / "spool")
+    await other.open()
+    kept = await (await other.create("download:7")).finish()
+    await LocalSpool(tmp_path / "claimx-0" / "spool").open()
+    assert kept.exists()

@@ -23,6 +23,7 @@ _MAYBE_STALE = frozenset({401, 403, 404, 410})
 _OK = 200
 _TOO_MANY_REQUESTS = 429
 _MIN_BYTES_PER_S = 16 * 1024
+"""The floor over each window of ``stall_s``: a slow transfer may take hours, a stalled one may not."""
 _FIRST_BYTES = 1024
 _FOREIGN = (aiohttp.ClientError, OSError, TimeoutError, ValueError)
 
@@ -138,13 +139,16 @@ class HttpFile:
 
     def __init__(self, response: aiohttp.ClientResponse, settings: Download) -> None:
         self.length = response.content_length
+        encoding = response.headers.get("Transfer-Encoding", "")
+        self.is_end_marked = self.length is not None or encoding.strip().lower() == "chunked"
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         self.content_type = kind or None
         self._response = response
         self._settings = settings
         self._host = response.url.host or ""
         self._got = 0
-        self._waited_s = 0.0
+        self._window_bytes = 0
+        self._window_s = 0.0
 
     async def chunks(self) -> AsyncGenerator[bytes, None]:
         """Read the body once; the first piece has 1 KiB at least, unless the body is shorter.
@@ -174,15 +178,25 @@ class HttpFile:
             raise TransientError(code, f"{self._host}: the body ended after {self._got} bytes") from None
         except _FOREIGN as error:
             raise _transient(self._host, error) from None
-        self._waited_s += loop.time() - began
         self._got += len(piece)
         if self._got > self._settings.max_bytes:
             raise PermanentError(
                 "file.too_large", f"{self._host}: more than {self._settings.max_bytes} bytes"
             )
-        if piece and self._waited_s > self._settings.stall_s + self._got / _MIN_BYTES_PER_S:
-            raise TransientError("file.slow", f"{self._host}: {self._got} bytes in {self._waited_s:.0f} s")
+        if piece:
+            self._refuse_stall(len(piece), loop.time() - began)
         return piece
+
+    def _refuse_stall(self, size: int, waited_s: float) -> None:
+        """Count a piece into the window, and judge the window when it is full."""
+        self._window_bytes += size
+        self._window_s += waited_s
+        if self._window_s < self._settings.stall_s:
+            return
+        if self._window_bytes < self._window_s * _MIN_BYTES_PER_S:
+            detail = f"{self._host}: {self._window_bytes} bytes in {self._window_s:.0f} s"
+            raise TransientError("file.slow", detail)
+        self._window_bytes, self._window_s = 0, 0.0
 
 
 class _RefusedAddressError(OSError):

@@ -1,26 +1,37 @@
 """The spool: local disk between download and upload."""
 
 import asyncio
+import errno
 import os
 import re
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from claimx.adapters.clock import WallClock
 from claimx.adapters.fsync import fsync_path
+from claimx.domain.times import SECOND
 from claimx.errors import TransientError
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _MAX_NAME_CHARS = 80
+_OURS = re.compile(r"[A-Za-z0-9_-]{1,80}\.[0-9a-f]{8}\.[0-9]{1,12}")
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class LocalSpool:
-    """Files in one directory, which belongs to this process alone; implements ``claimx.ports.files.Spool``."""
+    """Files in one directory; implements ``claimx.ports.files.Spool``.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        keep_s: what an earlier run left is removed when it is older; 0 where the directory is this process' alone.
+    """
+
+    def __init__(self, directory: Path, keep_s: float = 0.0) -> None:
         self._directory = directory
+        self._keep_s = keep_s
         self._run = secrets.token_hex(4)
         self._number = count(1)
 
@@ -32,11 +43,18 @@ class LocalSpool:
         """
         await asyncio.to_thread(self._clear)
 
+    async def find(self, name: str) -> Path | None:
+        """The path of a finished file by its name; None when it is gone, or no name of ours."""
+        if not _OURS.fullmatch(name):
+            return None
+        path = self._directory / name
+        return path if await asyncio.to_thread(path.is_file) else None
+
     async def create(self, name: str) -> "LocalSpoolFile":
         """Begin a file; its path is unique to this attempt.
 
         Raises:
-            TransientError: ``spool.disk``.
+            TransientError: ``spool.full``, ``spool.disk``.
         """
         safe = _UNSAFE.sub("_", name)[:_MAX_NAME_CHARS]
         return LocalSpoolFile(self._directory / f"{safe}.{self._run}.{next(self._number)}")
@@ -52,8 +70,9 @@ class LocalSpool:
     def _clear(self) -> None:
         with _disk():
             self._directory.mkdir(parents=True, exist_ok=True)
+            oldest = WallClock().now() / SECOND - self._keep_s
             for path in self._directory.iterdir():
-                if path.is_symlink() or path.is_file():
+                if path.is_symlink() or (path.is_file() and path.stat().st_mtime <= oldest):
                     _unlink(path)
 
 
@@ -61,12 +80,14 @@ class LocalSpoolFile:
     """Written as ``<path>.part``; implements ``claimx.ports.files.SpoolFile``.
 
     Raises:
-        TransientError: ``spool.disk``.
+        TransientError: ``spool.full``, ``spool.disk``.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._part = path.with_name(f"{path.name}.part")
+        self._lock = threading.Lock()
+        """A cancelled ``finish`` goes on in its thread: ``abandon`` comes after it."""
         with _disk():
             self._file = self._part.open("xb", buffering=0)
 
@@ -74,7 +95,7 @@ class LocalSpoolFile:
         """Append. Written right here: the page cache takes it faster than a thread is reached.
 
         Raises:
-            TransientError: ``spool.disk``, such as a full disk.
+            TransientError: ``spool.full``, ``spool.disk``.
         """
         with _disk():
             rest = memoryview(chunk)
@@ -85,26 +106,33 @@ class LocalSpoolFile:
         """Fsync, rename, and return the path.
 
         Raises:
-            TransientError: ``spool.disk``.
+            TransientError: ``spool.full``, ``spool.disk``.
         """
         await asyncio.to_thread(self._finish)
         return self._path
 
     async def abandon(self) -> None:
-        """Remove what was written.
+        """Remove what was written, under either name.
 
         Raises:
             TransientError: ``spool.disk``.
         """
-        self._file.close()
-        await asyncio.to_thread(_unlink, self._part)
+        await asyncio.to_thread(self._remove)
 
     def _finish(self) -> None:
-        with _disk():
+        with self._lock, _disk():
+            if self._file.closed:
+                return
             os.fsync(self._file.fileno())
             self._file.close()
             self._part.replace(self._path)
             fsync_path(self._path.parent)
+
+    def _remove(self) -> None:
+        with self._lock:
+            self._file.close()
+            _unlink(self._part)
+            _unlink(self._path)
 
 
 def _unlink(path: Path) -> None:
@@ -117,4 +145,5 @@ def _disk() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise TransientError("spool.disk", f"{type(error).__name__}: {error.strerror}") from error
+        code = "spool.full" if error.errno in _FULL else "spool.disk"
+        raise TransientError(code, f"{type(error).__name__}: {error.strerror}") from error

@@ -242,7 +242,7 @@ def _inner_v4(ip: IPv6Address) -> IPv4Address | None:
 def _validity(url: str) -> tuple[Micros | None, Micros | None]:
     """When a signed URL began to work and when it stops, each if known.
 
-    Source: reference/domain.md 2.4, 5.5: the file service of ClaimX, S3 version 4, S3 version 2, Azure.
+    Source: reference/domain.md 2.4, 5.5: the file service of ClaimX, S3 and Google version 4, version 2 of both, Azure.
     """
     try:
         pairs = parse_qsl(url.partition("?")[2], max_num_fields=_MAX_FIELDS)
@@ -259,9 +259,10 @@ def _signed(fields: dict[str, str]) -> tuple[Micros | None, Micros | None]:
     begin, ttl = _number(fields.get("systemdate")), _number(fields.get("expires"))
     if begin is not None and ttl is not None:
         return begin * 1000, (begin + ttl) * 1000
-    begin, ttl = parse_time(fields.get("x-amz-date")), _number(fields.get("x-amz-expires"))
-    if begin is not None and ttl is not None:
-        return begin, begin + ttl * SECOND
+    for vendor in ("amz", "goog"):
+        begin, ttl = parse_time(fields.get(f"x-{vendor}-date")), _number(fields.get(f"x-{vendor}-expires"))
+        if begin is not None and ttl is not None:
+            return begin, begin + ttl * SECOND
     end = _number(fields.get("expires"))
     if end is not None and end in _EPOCHS:
         return None, end * SECOND

@@ -11,10 +11,13 @@ class RemoteFile(Protocol):
 
     Args:
         length: bytes promised by Content-Length, or None.
+        is_end_marked: whether the body itself tells where it ends, by its length or by chunks; if not, one that was
+            cut off looks whole.
         content_type: as sent, without parameters, lower case.
     """
 
     length: int | None
+    is_end_marked: bool
     content_type: str | None
 
     def chunks(self) -> AsyncGenerator[bytes, None]:
@@ -57,13 +60,17 @@ class SpoolFile(Protocol):
 
 
 class Spool(Protocol):
-    """Local disk between download and upload."""
+    """Disk between download and upload: of this process, or shared by those that run the two."""
+
+    async def find(self, name: str) -> Path | None:
+        """The path of a finished file by its name; None when it is gone."""
+        ...
 
     async def create(self, name: str) -> SpoolFile:
         """Begin a file that is unique to this attempt.
 
         Raises:
-            TransientError: ``spool.disk``, the disk is full or not writable.
+            TransientError: ``spool.full``, or ``spool.disk``: not writable.
         """
         ...
 
@@ -75,10 +82,14 @@ class Spool(Protocol):
 class FileStore(Protocol):
     """The files root: local disk, S3, ADLS or OneLake."""
 
-    async def put(self, key: str, content: bytes | Path) -> None:
-        """Store content under a deterministic key; doing it again overwrites with the same.
+    async def put(self, key: str, content: bytes | Path, sha256: str) -> None:
+        """Store content under a deterministic key; doing it again changes nothing.
+
+        Args:
+            sha256: hex digest of the content.
 
         Raises:
+            AuthError: ``store.*``, the store refuses our credential.
             TransientError: ``store.*``, the store did not take it.
         """
         ...

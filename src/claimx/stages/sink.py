@@ -44,7 +44,7 @@ class Sink:
             for earlier in self._chunks:
                 await self._file.write(earlier)
             self._chunks.clear()
-            self._work.shrink(memory, CHUNK_BYTES)
+            self._work.shrink(memory, min(CHUNK_BYTES, self._memory_bytes))
         if self._file is None:
             self._chunks.append(chunk)
         else:
