@@ -9,11 +9,13 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from claimx.adapters.dlq_kafka import KafkaDeadLetters, producer_config
+from claimx.adapters.dlq_kafka import KafkaDeadLetters
 from claimx.adapters.kafka import KafkaSource, source_configs
+from claimx.adapters.kafka_producer import KafkaProducer, producer_config
+from claimx.adapters.kafka_thread import Subscription
 from claimx.config.tree import Kafka, Topics
 from claimx.domain.dead_letter import DeadLetter
-from claimx.domain.events import Event, Malformed, Tombstone
+from claimx.domain.events import Event, Malformed, Tombstone, decode
 from claimx.errors import OffsetOutOfRangeError
 from claimx.ports.source import RecordBatch
 from claimx.stages.partitions import Partitions
@@ -58,7 +60,8 @@ async def source_on(
         client={"session.timeout.ms": 6000, "heartbeat.interval.ms": 500, **client},
     )
     parts = Partitions(20_000, Silent())
-    source = KafkaSource(source_configs(settings, "ingest", "test", 2**22, Silent()), topic, parts, Silent())
+    configs = source_configs(settings, "ingest", "test", 2**22, Silent())
+    source = KafkaSource(configs, Subscription([topic], decode), parts, Silent())
     try:
         yield source, parts
     finally:
@@ -198,12 +201,13 @@ async def test_an_offset_that_has_left_the_log_stops_the_source(broker: Broker, 
 @pytest.mark.timeout(60)
 async def test_a_dead_letter_is_acknowledged_and_read_back_as_it_was(broker: Broker, topic: str) -> None:
     settings = Kafka(bootstrap_servers=broker.bootstrap_servers, topics=Topics(events_dlq=topic))
-    letters = KafkaDeadLetters(producer_config(settings, "test", Silent()), settings.topics)
+    producer = KafkaProducer(producer_config(settings, "test", Silent()))
+    letters = KafkaDeadLetters(producer, settings.topics)
     value = bytes(range(256))
     await letters.put(
         DeadLetter("ingest", "id-1", b"k\xff", value, [("h", b"\xff\x00"), ("claimx-id", b"id-1")])
     )
-    await letters.close()
+    await producer.close()
     consumer = Consumer(
         {"bootstrap.servers": broker.bootstrap_servers, "group.id": "read", "auto.offset.reset": "earliest"}
     )

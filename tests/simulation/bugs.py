@@ -18,7 +18,11 @@ Bug = Callable[[World, str, Pipeline, Ports], None]
 
 def commit_past_the_frontier(_: World, __: str, pipeline: Pipeline, ___: Ports) -> None:
     """The source commits one more than it is told while something is in flight."""
-    source: Any = pipeline.source
+    for source in pipeline.sources:
+        _commit_past(source)
+
+
+def _commit_past(source: Any) -> None:
     commit = source.commit
 
     async def past(offsets: Sequence[tuple[Partition, int]]) -> None:
@@ -135,6 +139,16 @@ def a_lease_never_comes_back(world: World, name: str, _: Pipeline, ports: Ports)
     ports["delay"].recover = recover
 
 
+def a_crash_is_not_counted(world: World, name: str, _: Pipeline, ports: Ports) -> None:
+    """At start the tokens of the process before are void, but what it died of is forgotten."""
+
+    async def recover() -> int:
+        world.delay[name].release()
+        return len(world.delay[name].rows)
+
+    ports["delay"].recover = recover
+
+
 BUGS: dict[str, Bug] = {
     bug.__name__: bug
     for bug in (
@@ -146,5 +160,6 @@ BUGS: dict[str, Bug] = {
         settle_after_a_revoke,
         skip_because_the_row_is_there,
         a_lease_never_comes_back,
+        a_crash_is_not_counted,
     )
 }

@@ -5,12 +5,15 @@ from claimx.domain.events import Event, Malformed
 from claimx.domain.files import object_key
 from claimx.domain.outcomes import Outcome
 from claimx.domain.receipts import Partition
-from claimx.domain.tasks import Origin
+from claimx.domain.results import ResultRecord
+from claimx.domain.tasks import CachedFile, DownloadTask, EnrichmentTask, Origin, Task, TaskRecord
 from claimx.ports.delay import DelayRow
+from claimx.ports.source import Item
 from claimx.stages.pipeline import Pipeline
 from simulation.stories import Story, content_of
-from simulation.world import TOPIC, World
+from simulation.world import Place, World
 
+CRASHED = "retry.crashed"
 HELD = frozenset({Outcome.COMMITTED.label, Outcome.SKIPPED.label})
 
 
@@ -31,7 +34,8 @@ class Checker:
         return key in self._world.lake.rows[table] or (event_id, name) in self._world.letter_of
 
     def is_parked(self, event_id: str, child: str) -> bool:
-        return any(
+        """Whether work waits: in a delay queue, or on a topic."""
+        return self._world.waits(event_id, child) or any(
             row.task.event_id == event_id and row.task.child == child
             for state in self._world.delay.values()
             for row, _ in state.rows.values()
@@ -49,6 +53,7 @@ class Checker:
             (event_id, f"download:{media_id}") in letters
             or (event_id, f"upload:{media_id}") in letters
             or self.is_parked(event_id, f"download:{media_id}")
+            or self.is_parked(event_id, f"upload:{media_id}")
             or self.has_file(story, media_id)
         )
 
@@ -72,30 +77,33 @@ class Checker:
         )
 
     def has_project(self, story: Story) -> bool:
-        """Whether the project and its contacts are there, or a row of them was given up."""
+        """Whether the project and its contacts are there, or a row of them was given up, or the project."""
         buried = {name for _, name in self._world.letter_of}
-        return all(
+        return f"project:{story.event.project_id}" in buried or all(
             key in self._world.lake.rows[table] or f"row:{table}:{'/'.join(map(str, key))}" in buried
             for table, key in story.project_rows
         )
 
     # ---- I2, at every step ----
 
-    def commit(self, number: int, old: int, new: int) -> None:
-        for item in self._world.log[number]:
+    def commit(self, place: Place, old: int, new: int) -> None:
+        for item in self._world.log[place]:
             if old <= item.offset < new:
-                self._passed(number, item)
+                self._passed(place, item)
 
-    def _passed(self, number: int, item: object) -> None:
-        need, offset = self._world.need, item.offset  # type: ignore[attr-defined]
-        at = f"{number}/{offset}"
-        outcome = self._world.logged.get((number, offset))
+    def _passed(self, place: Place, item: Item) -> None:
+        need, at = self._world.need, f"{place[0]}/{place[1]}/{item.offset}"
+        if isinstance(item, ResultRecord):
+            return
+        outcome = self._world.logged.get((*place, item.offset))
         need(outcome is not None, f"I1: no line in the event log for {at}")
         if isinstance(item, Malformed):
             need(
-                letter_id(Origin(TOPIC, number, offset), "") in self._world.letters,
+                letter_id(Origin(*place, item.offset), "") in self._world.letters,
                 f"I2: {at} not dead-lettered",
             )
+        if isinstance(item, TaskRecord):
+            self._passed_task(at, item.task, outcome)
         if isinstance(item, Event):
             story = self._world.stories.events[item.event_id]
             need(
@@ -107,6 +115,19 @@ class Checker:
                 need(
                     outcome not in HELD or self.is_done(story), f"I1: {at} logged as {outcome}, but it is not"
                 )
+
+    def _passed_task(self, at: str, task: Task, outcome: str | None) -> None:
+        story, need = self._world.stories.events[task.event_id], self._world.need
+        if isinstance(task, EnrichmentTask):
+            need(self.is_enriched(story), f"I2: enrichment of {at} is not durable")
+            need(outcome not in HELD or self.is_done(story), f"I1: {at} logged as {outcome}, but it is not")
+        elif isinstance(task, DownloadTask | CachedFile):
+            media_id = task.child.partition(":")[2]
+            need(self.is_covered(story, media_id), f"I2: {task.child} of {at} is not durable")
+            need(
+                outcome not in HELD or self.has_file(story, media_id),
+                f"I1: {at} logged as {outcome}, but there is no file",
+            )
 
     def deleted(self, row: DelayRow) -> None:
         story, child = self._world.stories.events[row.task.event_id], row.task.child
@@ -150,9 +171,9 @@ class Checker:
     def end(self) -> None:
         for story in self._world.stories.events.values():
             self._end_of(story)
-        for number, log in enumerate(self._world.log):
+        for place, log in self._world.log.items():
             for item in log:
-                self._passed(number, item)
+                self._passed(place, item)
         for letter in self._world.letter_of:
             self._is_justified(*letter)
 
@@ -163,17 +184,24 @@ class Checker:
             return
         need(self.has_project(story), f"end: no project of {event_id}")
         is_buried = (event_id, "enrich") in letters
+        if letters.get((event_id, "enrich")) == CRASHED:
+            return
         need(is_buried == (story.fate != "ok"), f"end: {event_id} {story.fate} buried={is_buried}")
         for table, key in story.rows:
             need(self.has_row(table, key, event_id), f"end: no row {table} {key} of {event_id}")
         for media_id in story.media:
             fate = self._world.stories.fates[f"file:{media_id}"]
             is_lost = (event_id, f"download:{media_id}") in letters
-            need(is_lost == (fate != "ok"), f"end: file {media_id} {fate} buried={is_lost}")
+            is_crashed = letters.get((event_id, f"download:{media_id}")) == CRASHED
+            need(is_crashed or is_lost == (fate != "ok"), f"end: file {media_id} {fate} buried={is_lost}")
             need(is_lost or self.has_file(story, media_id), f"end: no file {media_id}")
 
     def _is_justified(self, event_id: str, child: str) -> None:
-        bad = self._world.stories.bad_rows
+        bad, code = self._world.stories.bad_rows, self._world.letter_of[event_id, child]
+        if code == CRASHED:
+            self._world.need(
+                (event_id, child) in self._world.suspects, f"I5: {event_id} {child} killed nobody"
+            )
         if child == "row":
             self._world.need(f"claimx_events/{event_id}" in bad, f"I5: the good row of {event_id} was buried")
         elif child.startswith("row:"):

@@ -9,6 +9,7 @@ import msgspec
 
 from claimx.adapters.memory import MemorySpool
 from claimx.config import tree
+from claimx.domain.stage_names import STAGES, Roles, roles_of
 from claimx.stages.pipeline import Pipeline, Ports
 from simulation.checker import Checker
 from simulation.simloop import INCARNATION, Incarnation, StuckError
@@ -18,13 +19,25 @@ from simulation.simports import (
     SimDeadLetters,
     SimDelay,
     SimFileHost,
+    SimHandover,
     SimLake,
     SimSource,
     SimStore,
 )
-from simulation.world import ViolationError, World
+from simulation.world import TOPIC, Place, ViolationError, World
 
 MIB = 2**20
+SPLITS = (
+    STAGES,
+    ("ingest",),
+    ("ingest", "enrich"),
+    ("enrich",),
+    ("download",),
+    ("upload", "results"),
+    ("download", "upload"),
+    ("ingest", "enrich", "download", "upload"),
+)
+HALVES = {"A": ("ingest", "enrich"), "B": ("download", "upload", "results")}
 _CALM_S = 12_000.0
 """Virtual seconds in which all must come to rest after the faults have ended: five tries, or ``max_age_s``."""
 
@@ -52,7 +65,8 @@ class Process:
         self.is_leaving = False
         self.incarnation: Incarnation | None = None
         self.pipeline: Pipeline | None = None
-        self.source: SimSource | None = None
+        self.sources: list[SimSource] = []
+        self.context: contextvars.Context | None = None
         self.task: asyncio.Task[bool] | None = None
 
     @property
@@ -97,9 +111,11 @@ class History:
         process.incarnation = Incarnation(process.name)
         context = contextvars.Context()
         context.run(INCARNATION.set, process.incarnation)
-        spool = MemorySpool()
+        roles = self._roles(process)
+        spool = world.spool if roles.shares_spool else MemorySpool()
         ports: dict[str, Any] = {
-            "make_source": lambda assignments: SimSource(world, process.name, assignments),
+            "make_source": lambda stage, assignments: SimSource(world, process.name, stage, assignments),
+            "handover": SimHandover(world),
             "api": SimApi(world),
             "host": SimFileHost(world),
             "spool": spool,
@@ -113,20 +129,33 @@ class History:
         drain_s = world.rng.choice((0.5, 5.0, 30.0))
         limits = msgspec.structs.replace(self._settings.limits, drain_s=drain_s)
         settings = msgspec.structs.replace(self._settings, limits=limits)
-        pipeline = Pipeline(settings, Ports(**ports), Quiet(world))  # type: ignore[arg-type]
-        source: Any = pipeline.source
-        process.pipeline, process.source = pipeline, source
+        pipeline = Pipeline(settings, roles, Ports(**ports), Quiet(world))  # type: ignore[arg-type]
+        sources: Any = pipeline.sources
+        process.pipeline, process.sources, process.context = pipeline, list(sources), context
+        for source in process.sources:
+            source.context = context  # type: ignore[attr-defined]
         if self._bug is not None:
             self._bug(world, process.name, pipeline, ports)
-        source.context = context
         process.task = world.loop.create_task(pipeline.run(), context=context)
         process.task.add_done_callback(self._report, context=contextvars.Context())
         await self._rebalance()
+
+    def _roles(self, process: Process) -> Roles:
+        """All in both; or halves; or B runs everything, and A has other roles after every start."""
+        rng, mode = self.world.rng, self.world.roles
+        stages = STAGES
+        if mode == "halves":
+            stages = HALVES[process.name]
+        elif mode == "mixed" and process.name == "A":
+            stages = rng.choice(SPLITS)
+        forced = [name for name in ("enrich", "download", "upload") if rng.random() < self.world.p_topic]
+        return roles_of(stages, dict.fromkeys(forced, "topic"))
 
     def _kill(self, incarnation: Incarnation) -> None:
         if incarnation.is_dead:
             return
         self.world.stats["kills"] += 1
+        self.world.died(incarnation.process)
         incarnation.is_dead = True
         process = next(p for p in self.processes if p.incarnation is incarnation)
         # No finally may run after a death: everything stays referenced until the history ends.
@@ -159,7 +188,7 @@ class History:
         self.world.stats["drains"] += 1
         process.is_leaving = True
         incarnation, pipeline, task = process.incarnation, process.pipeline, process.task
-        self.world.loop.call_soon(pipeline.drain, context=process.source.context)  # type: ignore[union-attr]
+        self.world.loop.call_soon(pipeline.drain, context=process.context)
         self.world.keep.append(pipeline)
         began, freezes = self.world.loop.clock, self.world.stats["freezes"]
         await asyncio.wait([task])
@@ -171,9 +200,10 @@ class History:
             self.world.need(
                 not task.result() or pipeline.live == 0, "drain: clean, but something is in flight"
             )
-        for number, owner in enumerate(self.world.owners):
-            if owner is process.source:
-                self.world.owners[number] = None
+        for place, owner in self.world.owners.items():
+            if owner in process.sources:
+                self.world.owners[place] = None
+        self.world.delay[process.name].release()  # the adapters are closed
         incarnation.is_dead = True
         self.world.keep.append(list(asyncio.all_tasks(self.world.loop)))
         await asyncio.sleep(self.world.rng.uniform(0.1, 5))
@@ -181,31 +211,33 @@ class History:
 
     # ---- the group ----
 
-    def _kick(self, number: int) -> None:
-        owner = self.world.owners[number]
+    def _kick(self, place: Place) -> None:
+        owner = self.world.owners[place]
         if owner is not None:
             owner.kick()
 
     async def _rebalance(self) -> None:
         async with self._lock:
             self.world.stats["rebalances"] += 1
-            members = [p.source for p in self.processes if p.is_member and p.source is not None]
-            for number in range(self.world.parts):
-                owner = self.world.owners[number]
-                new = self.world.rng.choice(members) if members else None
+            for place, owner in self.world.owners.items():
+                members = [
+                    (p, source)
+                    for p in self.processes
+                    if p.is_member
+                    for source in p.sources
+                    if place[0] in source.topics
+                ]
+                process, new = self.world.rng.choice(members) if members else (None, None)
                 if owner is not None and owner is new and self.world.rng.random() < 0.7:
                     continue
                 if owner is not None:
-                    await self._take_away(number, owner)
-                if new is not None and self._is_member(new):
-                    new.context.run(new.assign, number)  # type: ignore[attr-defined]
+                    await self._take_away(place, owner)
+                if new is not None and process is not None and process.is_member and new in process.sources:
+                    process.context.run(new.assign, place)  # type: ignore[union-attr]
 
-    def _is_member(self, source: SimSource) -> bool:
-        return any(p.source is source and p.is_member for p in self.processes)
-
-    async def _take_away(self, number: int, owner: SimSource) -> None:
+    async def _take_away(self, place: Place, owner: SimSource) -> None:
         done = self.world.loop.create_future()
-        handle = owner.handle(number)
+        handle = owner.handle(place)
 
         def revoke() -> None:
             if handle is not None:
@@ -215,7 +247,7 @@ class History:
 
         self.world.loop.call_soon(revoke, context=owner.context)  # type: ignore[attr-defined]
         await asyncio.wait([done], timeout=5.0)  # else it is lost: the zombie hears of it when it wakes
-        self.world.owners[number] = None
+        self.world.owners[place] = None
 
     # ---- the story ----
 
@@ -224,9 +256,9 @@ class History:
         for when, make in world.stories.arrivals:
             if when > world.loop.clock:
                 await asyncio.sleep(when - world.loop.clock)
-            world.append(world.rng.randrange(world.parts), make)
+            world.append((TOPIC, world.rng.randrange(world.parts[TOPIC])), make)
             if world.rng.random() < 0.1:
-                world.mark(world.rng.randrange(world.parts))
+                world.mark(world.rng.choice(list(world.ends)))
 
     async def _trouble(self) -> None:
         rng, world = self.world.rng, self.world
@@ -280,7 +312,7 @@ class History:
 
     def _why(self) -> str:
         world = self.world
-        lag = [end - done for end, done in zip(world.ends, world.committed, strict=True)]
+        lag = {place: end - world.committed[place] for place, end in world.ends.items()}
         live = [(p.name, p.is_dead, p.pipeline and p.pipeline.live) for p in self.processes]
         return f"lag={lag} delayed={[len(s.rows) for s in world.delay.values()]} live={live}"
 
@@ -316,6 +348,7 @@ def _settings(world: World) -> tree.Settings:
             flush_interval_s=rng.choice((0.5, 5.0)),
         ),
         retry=tree.Retry(delays_s=(30.0, 60.0, 120.0, 240.0), max_age_s=1200.0),
+        flood=tree.Flood(max_per_minute=rng.choice((2, 5000))),
         limits=tree.Limits(memory_bytes=64 * MIB),
     )
 

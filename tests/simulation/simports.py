@@ -1,6 +1,7 @@
 """The ports of one incarnation: the shipped memory states, reached through latency, faults and death."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,18 @@ from claimx.domain.answers import ApiAnswer, ApiRequest
 from claimx.domain.dead_letter import DeadLetter
 from claimx.domain.event_log import LogLine
 from claimx.domain.events import Event
+from claimx.domain.queue_mark import QueueMark
 from claimx.domain.receipts import Lease, Partition
+from claimx.domain.results import UploadResult
 from claimx.domain.rows import Row, key_of
 from claimx.domain.tables import TABLES
-from claimx.domain.tasks import ProjectTask
+from claimx.domain.tasks import ProjectTask, Task
 from claimx.domain.times import Micros
 from claimx.errors import LakeError, RowsRejectedError, TransientError
-from claimx.ports.delay import DelayRow, Leased
+from claimx.ports.delay import DelayRow, Leased, RowKey
 from claimx.ports.source import Assignments, RecordBatch
 from claimx.stages.pool import Waiters
-from simulation.world import TOPIC, World
+from simulation.world import STAGE_OF, Place, World
 
 
 class SimClock:
@@ -31,42 +34,41 @@ class SimClock:
 
 
 class SimSource:
-    """One member of the consumer group. What is assigned to it is decided by the world."""
+    """One member of one stage's consumer group. What is assigned to it is decided by the world."""
 
-    topic = TOPIC
-
-    def __init__(self, world: World, process: str, assignments: Assignments) -> None:
+    def __init__(self, world: World, process: str, stage: str, assignments: Assignments) -> None:
         self.process = process
+        self.stage = stage
+        self.topics = [topic for topic, name in STAGE_OF.items() if name == stage]
         self.assignments = assignments
         self.mine: list[Partition] = []
-        self.is_gone = False
         self._world = world
-        self._next: dict[int, int] = {}
-        self._paused: set[int] = set()
+        self._next: dict[Place, int] = {}
+        self._paused: set[Place] = set()
         self._stopped = False
         self._more = Waiters()
 
-    def assign(self, number: int) -> None:
-        start = self._world.committed[number]
-        partition = self.assignments.assigned(TOPIC, number, start)
-        self.mine = [p for p in self.mine if p.number != number] + [partition]
-        self._next[number] = start
-        self._paused.discard(number)
-        self._world.owners[number] = self
+    def assign(self, place: Place) -> None:
+        start = self._world.committed[place]
+        partition = self.assignments.assigned(*place, start)
+        self.mine = [p for p in self.mine if _place(p) != place] + [partition]
+        self._next[place] = start
+        self._paused.discard(place)
+        self._world.owners[place] = self
         self.kick()
 
-    def handle(self, number: int) -> Partition | None:
-        return next((p for p in self.mine if p.number == number), None)
+    def handle(self, place: Place) -> Partition | None:
+        return next((p for p in self.mine if _place(p) == place), None)
 
     def revoke(self, partition: Partition) -> None:
         """Fence, then one last commit while the broker still waits for us."""
         if partition not in self.mine:
             return
         self.mine.remove(partition)
-        frontier, number = self.assignments.revoked(partition), partition.number
-        is_ours = self._world.owners[number] is self
-        if is_ours and frontier > self._world.committed[number] and not self._world.fails("commit"):
-            self._world.commit(number, frontier)
+        frontier, place = self.assignments.revoked(partition), _place(partition)
+        is_ours = self._world.owners[place] is self
+        if is_ours and frontier > self._world.committed[place] and not self._world.fails("commit"):
+            self._world.commit(place, frontier)
 
     def kick(self) -> None:
         self._more.wake()
@@ -74,7 +76,7 @@ class SimSource:
     async def get(self) -> RecordBatch | None:
         while not self._stopped:
             for partition in self.mine:
-                if not partition.revoked and partition.number not in self._paused:
+                if not partition.revoked and _place(partition) not in self._paused:
                     batch = self._take(partition)
                     if batch is not None:
                         await self._world.point()
@@ -83,15 +85,15 @@ class SimSource:
         return None
 
     def _take(self, partition: Partition) -> RecordBatch | None:
-        number, world = partition.number, self._world
-        log, start = world.log[number], self._next[number]
+        place, world = _place(partition), self._world
+        log, start = world.log[place], self._next[place]
         items = [item for item in log if item.offset >= start][: world.rng.randint(1, 3)]
-        position = items[-1].offset + 1 if items else world.ends[number]
+        position = items[-1].offset + 1 if items else world.ends[place]
         if items and items[-1] is log[-1] and world.rng.random() < 0.5:
-            position = world.ends[number]  # the end-of-partition mark came with them
+            position = world.ends[place]  # the end-of-partition mark came with them
         if position <= start:
             return None
-        self._next[number] = position
+        self._next[place] = position
         return RecordBatch(partition, items, position, sum(item.size_bytes for item in items))
 
     async def commit(self, offsets: Sequence[tuple[Partition, int]]) -> None:
@@ -100,28 +102,41 @@ class SimSource:
     def _execute(self, partition: Partition, offset: int) -> None:
         if partition.revoked:
             return
-        if self._world.owners[partition.number] is not self:
+        if self._world.owners[_place(partition)] is not self:
             raise TransientError(
                 "kafka.fenced"
             )  # the broker checks the member, not which assignment it means
-        self._world.commit(partition.number, offset)
+        self._world.commit(_place(partition), offset)
 
     def pause(self, partition: Partition) -> None:
-        self._paused.add(partition.number)
+        self._paused.add(_place(partition))
 
     def resume(self, partition: Partition) -> None:
-        self._paused.discard(partition.number)
+        self._paused.discard(_place(partition))
         self.kick()
 
     async def lag(self) -> int:
-        return sum(self._world.ends[p.number] - self._world.committed[p.number] for p in self.mine)
+        return sum(self._world.ends[_place(p)] - self._world.committed[_place(p)] for p in self.mine)
 
     def stop(self) -> None:
         self._stopped = True
         self.kick()
 
     async def close(self) -> None:
-        self.is_gone = True
+        pass
+
+
+def _place(partition: Partition) -> Place:
+    return partition.topic, partition.number
+
+
+class SimHandover:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def put(self, stage: str, task: Task | UploadResult) -> bool:
+        await self._world.effect("handover", lambda: self._world.hand_over(stage, task))
+        return True
 
 
 class SimApi:
@@ -131,6 +146,7 @@ class SimApi:
     async def send(self, request: ApiRequest) -> ApiAnswer:
         fetched_at = self._world.now
         await self._world.point(0.2)
+        await self._world.survive(self._world.stories.deadly_in(request))
         if self._world.fails("api"):
             raise TransientError("api.failed")
         body = self._world.stories.answer(request, self._world.loop.clock)
@@ -199,7 +215,7 @@ class SimLake:
             self._world.lake.append(lines)
             for line in lines:
                 if line.child is None:
-                    self._world.logged[line.partition, line.offset] = line.outcome
+                    self._world.logged[line.topic, line.partition, line.offset] = line.outcome
 
         await self._world.effect("lake", act, LakeError)
 
@@ -231,6 +247,7 @@ class SimLake:
 class SimDelay:
     def __init__(self, world: World, process: str) -> None:
         self.state = world.delay[process]
+        self._deaths = world.deaths[process]
         self._world = world
 
     async def recover(self) -> int:
@@ -238,16 +255,25 @@ class SimDelay:
 
     async def park(self, rows: Sequence[DelayRow]) -> int:
         self._world.excused.update(row.task.project_id for row in rows if isinstance(row.task, ProjectTask))
-        return await self._certain(lambda: self.state.park(rows))
 
-    async def lease(self, now: Micros, limit: int) -> tuple[Sequence[Leased], Micros | None]:
-        return await self._certain(lambda: self.state.lease(now, limit))
+        def act() -> int:
+            for row in rows:
+                self._deaths.pop(row.key, None)
+            return self.state.park(rows)
+
+        return await self._certain(act)
+
+    async def lease(
+        self, now: Micros, limit: int, stages: Collection[str]
+    ) -> tuple[Sequence[Leased], Micros | None]:
+        return await self._certain(lambda: self.state.lease(now, limit, stages))
 
     async def delete(self, leases: Sequence[Lease]) -> Sequence[Lease]:
         def act() -> Sequence[Lease]:
             rows = {lease: self.state.rows.get((lease.origin, lease.child)) for lease in leases}
             gone = self.state.delete(leases)
             for lease in gone:
+                self._deaths.pop(RowKey(lease.origin, lease.child), None)
                 row = rows[lease]
                 if row is not None:
                     self._world.deleted(row[0])
@@ -266,6 +292,12 @@ class SimDelay:
 
     async def count(self) -> int:
         return len(self.state.rows)
+
+    async def stages(self) -> Mapping[str, int]:
+        return await self._certain(lambda: Counter(row.stage for row, _ in self.state.rows.values()))
+
+    async def mark(self) -> QueueMark:
+        return self.state.mark
 
     async def due_before(self, when: Micros) -> int:
         return sum(row.due_at < when for row, _ in self.state.rows.values())

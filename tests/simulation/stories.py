@@ -5,13 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from claimx.domain.answers import ApiAnswer, ApiRequest, GetMedia, GetProject, GetTask, GetVideos, Json
-from claimx.domain.events import Event, Item, Malformed, Tombstone
+from claimx.domain.events import Event, Malformed, Tombstone
 from claimx.domain.handlers.plan import Enrichment, Plan
 from claimx.domain.handlers.registry import needs_project, plan_for
 from claimx.domain.rows import key_of
 from claimx.domain.tables import TABLES
 from claimx.domain.tasks import EnrichmentTask, Origin, project_task
 from claimx.errors import PermanentError, TransientError
+from claimx.ports.source import Item
 
 HOST = "https://files.example.com"
 FATES = ("ok",) * 8 + ("permanent", "always")
@@ -77,6 +78,8 @@ class Stories:
             0,
             rng.choice(_SIZES),
         )
+        if rng.random() < 0.02:
+            fate = "deadly"
         if kind in {"PROJECT_FILE_ADDED", "CUSTOM_TASK_ASSIGNED"}:
             self.fates[f"ask:{thing}"] = fate
         else:
@@ -151,6 +154,17 @@ class Stories:
                 self._fate(f"ask:{assignment_id}", "api")
         return self.body(request, clock)
 
+    def deadly_in(self, request: ApiRequest) -> set[str]:
+        """The events that kill whoever asks this for their delay row."""
+        match request:
+            case GetMedia(project_id, media_ids):
+                things = media_ids or tuple(self.project_media.get(project_id, ()))
+            case GetTask(assignment_id):
+                things = (assignment_id,)
+            case _:
+                things = ()
+        return {f"e{int(thing) - 1000}" for thing in things if self.fates.get(f"ask:{thing}") == "deadly"}
+
     def body(self, request: ApiRequest, clock: float) -> Json:
         match request:
             case GetProject(project_id):
@@ -216,7 +230,7 @@ class Stories:
         match self.fates.get(thing, "ok"):
             case "permanent":
                 raise PermanentError(f"{area}.permanent", thing)
-            case "always":
+            case "always" | "deadly":
                 raise TransientError(f"{area}.always", thing)
 
 

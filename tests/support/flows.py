@@ -14,6 +14,7 @@ from claimx.adapters.memory import (
 )
 from claimx.config import tree
 from claimx.domain.receipts import Partition
+from claimx.domain.stage_names import STAGES, roles_of
 from claimx.stages.flow import Flow
 from claimx.stages.pipeline import Pipeline, Ports
 from claimx.telemetry.log import configure
@@ -22,7 +23,7 @@ from claimx.telemetry.log import configure
 class NoSource:
     """A consumer that is handed nothing."""
 
-    topic = "claimx.events.raw"
+    topics = ("claimx.events.raw",)
 
     async def get(self) -> None:
         return None
@@ -59,7 +60,8 @@ def pipeline_of(settings: tree.Settings | None = None, **ports: Any) -> Pipeline
     """A pipeline on memory adapters, those given by name in their place."""
     spool = MemorySpool()
     parts: dict[str, Any] = {
-        "make_source": lambda _: NoSource(),
+        "make_source": lambda _, __: NoSource(),
+        "handover": None,
         "api": None,
         "host": MemoryFileHost({}),
         "spool": spool,
@@ -70,7 +72,9 @@ def pipeline_of(settings: tree.Settings | None = None, **ports: Any) -> Pipeline
         "clock": WallClock(),
         "luck": random.Random(7),
     }
-    return Pipeline(settings or settings_of(), Ports(**(parts | ports)), configure("error", "json"))
+    return Pipeline(
+        settings or settings_of(), roles_of(STAGES, {}), Ports(**(parts | ports)), configure("error", "json")
+    )
 
 
 def flow_of(settings: tree.Settings | None = None, **ports: Any) -> Flow:

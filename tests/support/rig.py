@@ -1,5 +1,6 @@
 """A broker, the simulator and a feed, started by hand as a user would, and the daemon as a process."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -11,15 +12,20 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
 
 import msgspec
 import polars as pl
 from confluent_kafka import Consumer, TopicPartition
 
-from claimx.config.tree import Topics
+from claimx.adapters.kafka_readers import topics_of
+from claimx.app.tables import make_tables
+from claimx.config.tree import Lake, Topics
+from claimx.domain.stage_names import STAGES
 from claimx.sandbox.manifest import Manifest, manifest_of, problems
 from support.kafka import Broker
 
@@ -90,9 +96,11 @@ class Rig:
         self.topics = Topics(**{name: f"{run}.{name}" for name in Topics.__struct_fields__})
         self.tables, self.files = root / "tables", root / "files"
         self.base_url = simulator["base_url"]
+        self._control = simulator["control_url"] + "/_control/"
         self._hosts = [urlsplit(simulator[name]).netloc for name in ("base_url", "object_base")]
         self._feed: subprocess.Popen[bytes] | None = None
         self._daemons: list[Daemon] = []
+        asyncio.run(make_tables(Lake(tables_url=str(self.tables), files_url=str(self.files))))
         broker.create_topics(*msgspec.structs.astuple(self.topics), partitions=PARTITIONS)
 
     def config(self, **changes: str) -> Path:
@@ -117,6 +125,9 @@ class Rig:
             },
             "limits": {},
             "enrich": {},
+            "retry": {},
+            "edges": {},
+            "flood": {},
             "log": {"level": '"info"', "format": '"json"'},
         }
         for name, value in changes.items():
@@ -129,6 +140,19 @@ class Rig:
             )
         )
         return path
+
+    def faults(self, *rules: Mapping[str, object]) -> None:
+        """Put these faults in force at the simulator, and no others."""
+        body = json.dumps(rules).encode()
+        request = Request(self._control + "faults", body, {"Content-Type": "application/json"})
+        with urlopen(request, timeout=10) as answer:
+            assert answer.status == HTTPStatus.OK
+
+    def stats(self) -> dict[str, Any]:
+        """What the simulator has seen and served."""
+        with urlopen(self._control + "stats", timeout=10) as answer:
+            told: dict[str, Any] = json.load(answer)
+            return told
 
     def start_feed(self) -> None:
         self._feed = subprocess.Popen(
@@ -199,11 +223,27 @@ class Rig:
         finally:
             consumer.close()
 
+    def open_work(self) -> dict[str, int]:
+        """Records of each stage's topics that its group has not committed; 0 for all when everything is done."""
+        return {stage: self._lag(stage, topics_of(stage, self.topics)) for stage in STAGES}
+
+    def _lag(self, stage: str, topics: Sequence[str]) -> int:
+        consumer = Consumer(
+            {"bootstrap.servers": self.broker.bootstrap_servers, "group.id": f"{self.group}.{stage}"}
+        )
+        try:
+            asked = [TopicPartition(topic, n) for topic in topics for n in range(PARTITIONS)]
+            done = consumer.committed(asked, timeout=10)
+            return sum(consumer.get_watermark_offsets(p, timeout=10)[1] - max(0, p.offset) for p in done)
+        finally:
+            consumer.close()
+
     def unlogged(self, committed: Mapping[int, int]) -> list[str]:
         """Records below committed offsets that have no line in the event log, and so no durable outcome (I2)."""
         if not (self.tables / "claimx_event_log" / "_delta_log").exists():
             return [f"{p}: {offset} committed and no event log" for p, offset in committed.items() if offset]
         log = self.table("claimx_event_log").filter(pl.col("child").is_null())
+        log = log.filter(pl.col("topic") == self.topics.events_raw)
         told = {p: set(log.filter(pl.col("partition") == p)["offset"].to_list()) for p in committed}
         return [
             f"{p}/{offset}"

@@ -55,6 +55,15 @@ COMMANDS = [
     ("config", "check"),
     ("config", "show"),
     ("config", "schema"),
+    ("tables", "init"),
+    ("tables", "status"),
+    ("topics", "init"),
+    ("topics", "check"),
+    ("dlq", "list"),
+    ("dlq", "inspect"),
+    ("dlq", "replay"),
+    ("dlq", "purge"),
+    ("dlq", "export"),
     ("completion",),
     ("version",),
 ]
@@ -77,7 +86,7 @@ def test_help_of_the_whole_names_every_command_and_no_rich_box(tmp_path: Path) -
     assert done.stdout.isascii()
 
 
-@pytest.mark.parametrize("group", [(), ("config",), ("bench",)])
+@pytest.mark.parametrize("group", [(), ("config",), ("bench",), ("tables",), ("topics",), ("dlq",)])
 def test_a_group_alone_prints_its_help_on_stderr_and_fails(group: tuple[str, ...], tmp_path: Path) -> None:
     done = claimx(*group, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

@@ -12,7 +12,7 @@ from claimx import __version__
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 MAX_LINES = 400
-UNTRACKED = {"target", "dist", "__pycache__"}
+UNTRACKED = {"target", "node_modules", "dist", "__pycache__"}
 TRACKED_DOTS = {".ci", ".gitignore", ".github"}
 TEXTS = {".py", ".md", ".toml", ".lock", ".txt", ".xml", ".yml", ".yaml", ".json", ".sh", ".cfg", ""}
 

@@ -8,48 +8,32 @@ import asyncio
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from claimx.adapters.delay_file import is_damage, open_file, translated
+from claimx.adapters.delay_table import DelayTable
+from claimx.domain.queue_mark import QueueMark
 from claimx.domain.receipts import Lease
-from claimx.domain.tasks import Origin, decode_task, encode_task
 from claimx.domain.times import Micros
-from claimx.errors import ClaimxError, EngineError, PoisonError, TransientError
-from claimx.ports.delay import DelayRow, Leased
+from claimx.errors import ClaimxError, DelayFileError, EngineError, TransientError
+from claimx.ports.delay import DelayRow, Leased, Listed, RowFilter, RowKey
 
 T = TypeVar("T")
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS delayed (
-    topic TEXT NOT NULL, partition INTEGER NOT NULL, "offset" INTEGER NOT NULL, child TEXT NOT NULL,
-    stage TEXT NOT NULL, task BLOB NOT NULL, attempt INTEGER NOT NULL, code TEXT NOT NULL,
-    due_at INTEGER NOT NULL, parked_at INTEGER NOT NULL, token INTEGER,
-    PRIMARY KEY (topic, partition, "offset", child)
-) STRICT;
-CREATE INDEX IF NOT EXISTS delayed_due ON delayed (due_at) WHERE token IS NULL;
-PRAGMA user_version = 1;
-"""
-_INSERT = "INSERT INTO delayed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL) ON CONFLICT DO NOTHING"
-_AT = 'topic = ? AND partition = ? AND "offset" = ? AND child = ?'
-_UPDATE = f"""
-UPDATE delayed SET token = NULL, stage = ?, task = CASE WHEN ? >= attempt THEN ? ELSE task END,
-    attempt = max(attempt, ?), code = ?, due_at = max(due_at, ?) WHERE {_AT}
-"""  # noqa: S608  # made of constants
-_DUE = """
-SELECT topic, partition, "offset", child, stage, task, code, due_at, parked_at
-FROM delayed WHERE token IS NULL AND due_at <= ? ORDER BY due_at LIMIT ?
-"""
-_TAKE = f"UPDATE delayed SET token = ? WHERE {_AT}"  # noqa: S608  # made of constants
-_DELETE = f"DELETE FROM delayed WHERE {_AT} AND token = ?"  # noqa: S608  # made of constants
-_ROW_BYTES = 1024
 _MAX_GROUP = 1000
-_VERSION = 1
 
-Statement = Callable[[sqlite3.Connection], T]
+Statement = Callable[[DelayTable], Any]
+
+
+class _Job(NamedTuple):
+    """A statement for the thread, and who waits for its result."""
+
+    statement: Statement
+    future: "asyncio.Future[Any]"
 
 
 class SqliteDelayQueue:
@@ -60,84 +44,75 @@ class SqliteDelayQueue:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._jobs: queue.SimpleQueue[tuple[Statement[object], Future[object]] | None] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="delay-queue", daemon=True)
-        self._token = 0
 
     def open(self) -> None:
-        """Open or create the file and start the thread.
+        """Open or create the file, check it and start the thread. Blocks: it reads the whole file.
 
         Raises:
-            EngineError: the file is not a delay queue that this version can read.
+            DelayFileError: the file is not a delay queue that this version can use.
         """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
-        try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-            if version not in {0, _VERSION}:
-                raise EngineError(
-                    f"{self._path}: delay queue of version {version}; this claimx reads {_VERSION}"
-                )
-            self._connection.executescript(_SCHEMA)
-        except sqlite3.DatabaseError as error:
-            raise EngineError(f"{self._path}: not a delay queue: {error}") from error
+        self._connection = open_file(self._path)
+        self._table = DelayTable(self._connection)
         self._thread.start()
 
     async def close(self) -> None:
-        """End the thread after what waits is committed, and close the file."""
+        """End the thread after what waits is committed, void the tokens of what was left undone, close the file."""
         self._jobs.put(None)
         await asyncio.to_thread(self._thread.join)
         self._connection.close()
 
     async def recover(self) -> int:
-        """Void all tokens; return the number of rows."""
-        return await self._run(_recover)
+        """Void all tokens, count a crash for each; return the number of rows."""
+        return await self._run(DelayTable.recover)
 
     async def park(self, rows: Sequence[DelayRow]) -> int:
         """Insert or update rows; durable when it returns."""
-        return await self._run(partial(_park, rows=rows))
+        return await self._run(partial(DelayTable.park, rows=rows))
 
-    async def lease(self, now: Micros, limit: int) -> tuple[Sequence[Leased], Micros | None]:
+    async def lease(
+        self, now: Micros, limit: int, stages: Collection[str]
+    ) -> tuple[Sequence[Leased], Micros | None]:
         """Take due rows, oldest due first."""
-        return await self._run(partial(self._lease, now=now, limit=limit))
+        return await self._run(partial(DelayTable.lease, now=now, limit=limit, stages=stages))
 
     async def delete(self, leases: Sequence[Lease]) -> Sequence[Lease]:
         """Delete the rows that still carry these tokens."""
-        return await self._run(partial(_delete, leases=leases))
+        return await self._run(partial(DelayTable.delete, leases=leases))
+
+    async def drop(self, keys: Sequence[RowKey]) -> Sequence[RowKey]:
+        """Delete rows that are not leased."""
+        return await self._run(partial(DelayTable.drop, keys=keys))
+
+    async def make_due(self, keys: Sequence[RowKey], now: Micros) -> Sequence[RowKey]:
+        """Let rows be due that are not leased."""
+        return await self._run(partial(DelayTable.make_due, keys=keys, now=now))
+
+    async def list_rows(self, wanted: RowFilter, limit: int, after: RowKey | None = None) -> Sequence[Listed]:
+        """Rows in the order of their keys."""
+        return await self._run(partial(DelayTable.list_rows, wanted=wanted, limit=limit, after=after))
 
     async def count(self) -> int:
         """Rows that are there."""
-        return await self._run(partial(_number, query="SELECT count(*) FROM delayed"))
+        return await self._run(DelayTable.count)
+
+    async def stages(self) -> Mapping[str, int]:
+        """Rows that are there, by stage."""
+        return await self._run(DelayTable.stages)
 
     async def due_before(self, when: Micros) -> int:
         """Rows that are due before ``when``."""
-        query = "SELECT count(*) FROM delayed WHERE due_at < ?"
-        return await self._run(partial(_number, query=query, values=(when,)))
+        return await self._run(partial(DelayTable.due_before, when=when))
 
-    def _lease(
-        self, connection: sqlite3.Connection, now: Micros, limit: int
-    ) -> tuple[list[Leased], Micros | None]:
-        taken = []
-        for topic, partition, offset, child, stage, task, code, due_at, parked_at in connection.execute(
-            _DUE, (now, limit)
-        ).fetchall():
-            self._token += 1
-            lease = Lease(Origin(topic, partition, offset), child, self._token)
-            connection.execute(
-                _TAKE,
-                (self._token, topic, partition, offset, child),
-            )
-            row = DelayRow(stage, decode_task(task), code, due_at, parked_at)
-            taken.append(Leased(row, lease, len(task) + _ROW_BYTES))
-        (next_due,) = connection.execute("SELECT min(due_at) FROM delayed WHERE token IS NULL").fetchone()
-        return taken, next_due
+    async def mark(self) -> QueueMark:
+        """The identity as of the last commit; asks no disk."""
+        return self._table.mark
 
-    async def _run(self, statement: Statement[T]) -> T:
-        future: Future[T] = Future()
-        self._jobs.put((statement, future))  # type: ignore[arg-type]
-        return await asyncio.wrap_future(future)
+    async def _run(self, statement: Callable[[DelayTable], T]) -> T:
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put(_Job(statement, future))
+        return await future
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
@@ -149,65 +124,55 @@ class SqliteDelayQueue:
                     break
                 group.append(following)
             self._commit(group)
+        with suppress(
+            sqlite3.Error
+        ):  # else the next run takes what this one left undone for a crash: no harm
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._table.release()
+            self._connection.execute("COMMIT")
 
-    def _commit(self, group: Sequence[tuple[Statement[object], Future[object]]]) -> None:
-        wanted = [(statement, future) for statement, future in group if future.set_running_or_notify_cancel()]
-        connection = self._connection
+    def _commit(self, group: Sequence[_Job]) -> None:
+        wanted = [job for job in group if not job.future.cancelled()]
+        table = self._table
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            results = [statement(connection) for statement, _ in wanted]
-            connection.execute("COMMIT")
-        except (sqlite3.Error, PoisonError) as error:
-            self._fail(wanted, _translated(error, self._path))
+            table.begin()
+            results = [job.statement(table) for job in wanted]
+            table.commit()
+        except (sqlite3.Error, DelayFileError) as error:
+            self._fail(wanted, _verdict(error, self._path))
         except BaseException as bug:
             self._fail(wanted, EngineError(f"{self._path}: a bug in the delay queue: {type(bug).__name__}"))
             raise
         else:
-            for (_, future), result in zip(wanted, results, strict=True):
-                future.set_result(result)
+            _tell([job.future for job in wanted], results)
 
-    def _fail(self, group: Sequence[tuple[Statement[object], Future[object]]], error: ClaimxError) -> None:
+    def _fail(self, group: Sequence[_Job], error: ClaimxError) -> None:
         """Undo the group and let nobody wait for ever; a rollback that fails is undone when the file is opened."""
         with suppress(sqlite3.Error):
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
-        for _, future in group:
-            future.set_exception(error)
+            self._table.rollback()
+        _tell([job.future for job in group], [error] * len(group))
 
 
-def _translated(error: Exception, path: Path) -> ClaimxError:
-    if isinstance(error, PoisonError):
-        return EngineError(f"{path}: a row of the delay queue cannot be read by this version: {error.code}")
+def _verdict(error: sqlite3.Error | DelayFileError, path: Path) -> ClaimxError:
+    if isinstance(error, DelayFileError):
+        return error
+    if is_damage(error):
+        return translated(error, path)
     return TransientError("delay.disk", f"{path.name}: {error}")
 
 
-def _recover(connection: sqlite3.Connection) -> int:
-    connection.execute("UPDATE delayed SET token = NULL WHERE token IS NOT NULL")
-    return _number(connection, "SELECT count(*) FROM delayed")
+def _tell(futures: Sequence["asyncio.Future[Any]"], results: Sequence[object]) -> None:
+    """Hand results to the loop, all of them in one call: waking it for each costs more than the row."""
+    if futures:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            futures[0].get_loop().call_soon_threadsafe(_set, futures, results)
 
 
-def _park(connection: sqlite3.Connection, rows: Sequence[DelayRow]) -> int:
-    inserted = 0
-    for row in rows:
-        task, encoded = row.task, encode_task(row.task)
-        key = (*task.origin, task.child)
-        new = (*key, row.stage, encoded, task.attempt, row.code, row.due_at, row.parked_at)
-        if connection.execute(_INSERT, new).rowcount:
-            inserted += 1
+def _set(futures: Sequence["asyncio.Future[Any]"], results: Sequence[object]) -> None:
+    for future, result in zip(futures, results, strict=True):
+        if future.done():
+            continue
+        if isinstance(result, ClaimxError):
+            future.set_exception(result)
         else:
-            changed = (row.stage, task.attempt, encoded, task.attempt, row.code, row.due_at, *key)
-            connection.execute(_UPDATE, changed)
-    return inserted
-
-
-def _delete(connection: sqlite3.Connection, leases: Sequence[Lease]) -> list[Lease]:
-    return [
-        lease
-        for lease in leases
-        if connection.execute(_DELETE, (*lease.origin, lease.child, lease.token)).rowcount
-    ]
-
-
-def _number(connection: sqlite3.Connection, query: str, values: tuple[object, ...] = ()) -> int:
-    (number,) = connection.execute(query, values).fetchone()
-    return int(number)
+            future.set_result(result)

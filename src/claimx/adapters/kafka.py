@@ -1,4 +1,4 @@
-"""The consumer of claimx.events.raw, as the event loop sees it."""
+"""The consumer of a stage, as the event loop sees it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from claimx.adapters.kafka_client import Config, client_config
-from claimx.adapters.kafka_thread import ConsumerThread
+from claimx.adapters.kafka_records import Place
+from claimx.adapters.kafka_thread import ConsumerThread, Subscription
 from claimx.config.tree import Kafka as KafkaSettings
 from claimx.domain.receipts import Partition
 from claimx.errors import EngineError, TransientError
@@ -25,14 +26,19 @@ class KafkaSource:
 
     Args:
         configs: made by ``source_configs``.
+        subscription: which topics, and how their records are read.
         assignments: told of every assignment and revoke, on the event loop.
     """
 
-    def __init__(self, configs: "Configs", topic: str, assignments: Assignments, log: Log) -> None:
-        self.topic = topic
+    def __init__(
+        self, configs: "Configs", subscription: Subscription, assignments: Assignments, log: Log
+    ) -> None:
+        self.topics = subscription.topics
         self._admin = AdminClient(configs.admin)
         self._ready: asyncio.Queue[RecordBatch | EngineError | None] = asyncio.Queue()
-        self._thread = ConsumerThread(configs.consumer, topic, assignments, self._ready.put_nowait, log)
+        self._thread = ConsumerThread(
+            configs.consumer, subscription, assignments, self._ready.put_nowait, log
+        )
         self._is_started = False
         self._is_stopped = False
 
@@ -82,14 +88,17 @@ class KafkaSource:
         owned = self._thread.owned()
         if not owned:
             raise TransientError("kafka.lag", "no partition is assigned")
-        ends = await asyncio.to_thread(self._ends, [p.number for p in owned])
-        return sum(max(0, ends[p.number] - p.committed) for p in owned)
+        ends = await asyncio.to_thread(self._ends, [(p.topic, p.number) for p in owned])
+        return sum(max(0, ends[p.topic, p.number] - p.committed) for p in owned)
 
-    def _ends(self, numbers: Sequence[int]) -> dict[int, int]:
-        wanted = {TopicPartition(self.topic, number): OffsetSpec.latest() for number in numbers}  # type: ignore[no-untyped-call]
+    def _ends(self, places: Sequence[Place]) -> dict[Place, int]:
+        wanted = {TopicPartition(*place): OffsetSpec.latest() for place in places}  # type: ignore[no-untyped-call]
         try:
             asked = self._admin.list_offsets(wanted, request_timeout=_BROKER_S)
-            return {where.partition: future.result(_BROKER_S).offset for where, future in asked.items()}
+            return {
+                (where.topic, where.partition): future.result(_BROKER_S).offset
+                for where, future in asked.items()
+            }
         except KafkaException as error:
             raise TransientError("kafka.lag", error.args[0].str()) from error
         except TimeoutError as error:

@@ -1,15 +1,22 @@
 """From librdkafka's messages to batches of decoded items, one for each partition."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import cast
 
 from confluent_kafka import KafkaError, Message
 
-from claimx.domain.events import RECORD_OVERHEAD_BYTES, Item, Malformed, Tombstone, decode
+from claimx.domain.events import RECORD_OVERHEAD_BYTES, Malformed, Tombstone, recorded_at
 from claimx.domain.receipts import Partition
 from claimx.domain.times import Micros
 from claimx.errors import EngineError, OffsetOutOfRangeError, PoisonError
-from claimx.ports.source import RecordBatch
+from claimx.ports.source import Item, RecordBatch
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+Headers = Sequence[tuple[str, bytes | None]] | None
+Read = Callable[[bytes, int, Micros, Headers], Item]
+"""Decodes a value, given its offset, its Kafka timestamp and its headers; raises PoisonError."""
 
 _NO_TIMESTAMP = -1
 
@@ -23,7 +30,9 @@ class _Pile:
         self.size = 0
 
 
-def sort_out(messages: Iterable[Message], handles: Mapping[int, Partition], now: Micros) -> list[RecordBatch]:
+def sort_out(
+    messages: Iterable[Message], handles: Mapping[Place, Partition], read: Read, now: Micros
+) -> list[RecordBatch]:
     """Decode what came and sort it by partition; an end-of-partition mark moves the position past trailing markers.
 
     Args:
@@ -34,28 +43,28 @@ def sort_out(messages: Iterable[Message], handles: Mapping[int, Partition], now:
         OffsetOutOfRangeError: a committed offset has left the log.
         EngineError: an error from which the consumer does not recover.
     """
-    piles: dict[int, _Pile] = {}
+    piles: dict[Place, _Pile] = {}
     for message in messages:
-        number = cast(int, message.partition())
+        place = cast(Place, (message.topic(), message.partition()))
         error = message.error()
         if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # the library's name
             refuse(error, message)
             continue
-        pile = piles.get(number)
+        pile = piles.get(place)
         if pile is None:
-            pile = piles[number] = _Pile()
+            pile = piles[place] = _Pile()
         offset = cast(int, message.offset())
         if error is not None:
             pile.position = max(pile.position, offset)
             continue
-        item = _item(message, offset, now)
+        item = _item(message, offset, read, now)
         pile.items.append(item)
         pile.size += item.size_bytes
         pile.position = offset + 1
     return [
-        RecordBatch(handles[number], pile.items, pile.position, pile.size)
-        for number, pile in piles.items()
-        if number in handles
+        RecordBatch(handles[place], pile.items, pile.position, pile.size)
+        for place, pile in piles.items()
+        if place in handles
     ]
 
 
@@ -79,15 +88,17 @@ def refuse(error: KafkaError, message: Message) -> None:
         raise EngineError(f"{where}: {error.name()}: {error.str()}")
 
 
-def _item(message: Message, offset: int, now: Micros) -> Item:
+def _item(message: Message, offset: int, read: Read, now: Micros) -> Item:
     value = message.value()
     _, millis = message.timestamp()
     timestamp = now if millis == _NO_TIMESTAMP else millis * 1000
     if value is None:
         return Tombstone(offset, RECORD_OVERHEAD_BYTES)
     headers = cast(list[tuple[str, bytes | None]] | None, message.headers())
+    if headers:
+        timestamp = recorded_at(headers, timestamp)
     try:
-        return decode(value, offset, timestamp, headers)
+        return read(value, offset, timestamp, headers)
     except PoisonError as error:
         kept = [(name, content or b"") for name, content in headers or ()]
         size = len(value) + RECORD_OVERHEAD_BYTES

@@ -13,13 +13,13 @@ from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from functools import partial
 from time import perf_counter
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from claimx.adapters.clock import WallClock
 from claimx.adapters.kafka_client import Config
-from claimx.adapters.kafka_records import sort_out
+from claimx.adapters.kafka_records import Place, Read, sort_out
 from claimx.domain.receipts import Partition
 from claimx.errors import EngineError, TransientError
 from claimx.ports.source import Assignments, RecordBatch
@@ -35,6 +35,18 @@ _BROKER_S = 10.0
 _LOOP_S = 10.0
 _START_TRIES = 6
 
+
+class Subscription(NamedTuple):
+    """What a consumer is there for.
+
+    Args:
+        read: decodes a record; runs on the thread.
+    """
+
+    topics: Sequence[str]
+    read: Read
+
+
 Deliver = Callable[[RecordBatch | EngineError], None]
 Command = Callable[[Consumer], object]
 
@@ -43,14 +55,21 @@ class ConsumerThread:
     """Runs from ``start`` until ``close`` is done.
 
     Args:
+        subscription: which topics, and how their records are read.
         deliver: called on the loop with each batch, in order, or with the error that ended the thread.
     """
 
     def __init__(
-        self, config: Config, topic: str, assignments: Assignments, deliver: Deliver, log: Log
+        self,
+        config: Config,
+        subscription: "Subscription",
+        assignments: Assignments,
+        deliver: Deliver,
+        log: Log,
     ) -> None:
         self._log = log
-        self._topic = topic
+        self._topics, self._read = subscription
+        self._name = ", ".join(self._topics)
         self._config = {**config, "on_commit": self._on_commit}
         self._assignments = assignments
         self._deliver = deliver
@@ -60,14 +79,14 @@ class ConsumerThread:
         self._taken = 0  # written by the loop alone
         self._told = 0  # written by the thread alone
         self._ended = asyncio.Event()
-        self._handles: dict[int, Partition] = {}
-        self._slow: set[int] = set()
+        self._handles: dict[Place, Partition] = {}
+        self._slow: set[Place] = set()
         self._commits: deque[Future[None]] = deque()
         self._blocked_at: float | None = None
         self._is_paused = False
         self._is_stopped = False
         self._is_closing = False
-        self._thread = threading.Thread(target=self._work, name=f"kafka-{topic}", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=f"kafka-{self._name}", daemon=True)
 
     # ---- called on the event loop ----
 
@@ -123,7 +142,10 @@ class ConsumerThread:
         try:
             consumer = Consumer(self._config)
             consumer.subscribe(
-                [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+                list(self._topics),
+                on_assign=self._on_assign,
+                on_revoke=self._on_revoke,
+                on_lost=self._on_lost,
             )
             try:
                 while not self._is_closing:
@@ -133,9 +155,9 @@ class ConsumerThread:
         except EngineError as error:
             self._tell(error)
         except KafkaException as error:
-            self._tell(EngineError(f"{self._topic}: {error.args[0].name()}: {error.args[0].str()}"))
+            self._tell(EngineError(f"{self._name}: {error.args[0].name()}: {error.args[0].str()}"))
         except BaseException as bug:
-            self._tell(EngineError(f"{self._topic}: a bug in the consumer's thread: {type(bug).__name__}"))
+            self._tell(EngineError(f"{self._name}: a bug in the consumer's thread: {type(bug).__name__}"))
             raise
         finally:
             self._refuse_rest()
@@ -148,7 +170,7 @@ class ConsumerThread:
             messages = consumer.consume(1, _WAIT_S)
             if messages:
                 messages += consumer.consume(_BATCH - 1, 0)
-            for batch in sort_out(messages, self._handles, self._clock.now()):
+            for batch in sort_out(messages, self._handles, self._read, self._clock.now()):
                 if batch.items:
                     self._told += 1
                 self._tell(batch)
@@ -203,21 +225,20 @@ class ConsumerThread:
             return
         self._is_paused = is_paused
         if is_paused:
-            consumer.pause([TopicPartition(self._topic, number) for number in self._handles])
+            consumer.pause([TopicPartition(*place) for place in self._handles])
         else:
-            fast = [TopicPartition(self._topic, n) for n in self._handles if n not in self._slow]
-            consumer.resume(fast)
+            consumer.resume([TopicPartition(*place) for place in self._handles if place not in self._slow])
 
     def _set_slow(self, consumer: Consumer, partition: Partition, *, is_slow: bool) -> None:
-        number = partition.number
-        if self._handles.get(number) is not partition:
+        place = (partition.topic, partition.number)
+        if self._handles.get(place) is not partition:
             return
-        where = [TopicPartition(self._topic, number)]
+        where = [TopicPartition(*place)]
         if is_slow:
-            self._slow.add(number)
+            self._slow.add(place)
             consumer.pause(where)
         else:
-            self._slow.discard(number)
+            self._slow.discard(place)
             if not self._is_paused:
                 consumer.resume(where)
 
@@ -251,9 +272,10 @@ class ConsumerThread:
 
     def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         for where in self._starts(consumer, partitions):
-            self._slow.discard(where.partition)
-            begin = partial(self._assignments.assigned, where.topic, where.partition, where.offset)
-            self._handles[where.partition] = self._ask_loop(begin)
+            place = (where.topic, where.partition)
+            self._slow.discard(place)
+            begin = partial(self._assignments.assigned, *place, where.offset)
+            self._handles[place] = self._ask_loop(begin)
             consumer.incremental_assign([where])
         if self._is_paused:
             consumer.pause(list(partitions))
@@ -262,9 +284,9 @@ class ConsumerThread:
         """Fence on the loop, then commit the frontiers while the broker still waits for us."""
         try:
             frontiers = [
-                TopicPartition(self._topic, where.partition, frontier)
+                TopicPartition(where.topic, where.partition, frontier)
                 for where in partitions
-                if (frontier := self._fence(where.partition)) is not None
+                if (frontier := self._fence(where)) is not None
             ]
             if frontiers:
                 consumer.commit(offsets=frontiers, asynchronous=False)
@@ -276,13 +298,14 @@ class ConsumerThread:
     def _on_lost(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         """Another process may own them already: fence, commit nothing."""
         for where in partitions:
-            self._fence(where.partition)
+            self._fence(where)
         consumer.incremental_unassign(list(partitions))
 
-    def _fence(self, number: int) -> int | None:
+    def _fence(self, where: TopicPartition) -> int | None:
         """Fence a partition; its frontier if that is worth a commit."""
-        partition = self._handles.pop(number, None)
-        self._slow.discard(number)
+        place = (where.topic, where.partition)
+        partition = self._handles.pop(place, None)
+        self._slow.discard(place)
         if partition is None or partition.revoked:
             return None
         frontier = self._ask_loop(lambda: self._assignments.revoked(partition))
@@ -300,7 +323,7 @@ class ConsumerThread:
                     where if where.offset >= 0 else _earliest(consumer, where)
                     for where in consumer.committed(list(partitions), timeout=_BROKER_S)
                 ]
-        raise EngineError(f"{self._topic}: the broker does not tell the committed offsets")
+        raise EngineError(f"{self._name}: the broker does not tell the committed offsets")
 
     def _ask_loop(self, question: Callable[[], T]) -> T:
         """Run a function on the event loop and wait for its answer.
@@ -313,7 +336,7 @@ class ConsumerThread:
             self._loop.call_soon_threadsafe(lambda: answer.set_result(question()))
             return answer.result(timeout=_LOOP_S)
         except (TimeoutError, RuntimeError) as error:
-            raise EngineError(f"{self._topic}: the event loop does not answer a rebalance") from error
+            raise EngineError(f"{self._name}: the event loop does not answer a rebalance") from error
 
     def _tell(self, item: RecordBatch | EngineError) -> None:
         self._loop.call_soon_threadsafe(self._deliver, item)

@@ -3,20 +3,24 @@
 The classes named ``...State`` hold what is durable and are synchronous; the adapters around them outlive nothing.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import secrets
+from collections import Counter
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from claimx.domain.crashes import SUSPECT, room
 from claimx.domain.dead_letter import DeadLetter
 from claimx.domain.event_log import LogLine
 from claimx.domain.events import Event
+from claimx.domain.queue_mark import QueueMark
 from claimx.domain.receipts import Lease
 from claimx.domain.rows import Row, Value, key_of, merge_values
 from claimx.domain.tables import TABLES
-from claimx.domain.tasks import Origin
 from claimx.domain.times import Micros
 from claimx.errors import PermanentError, RowsRejectedError
-from claimx.ports.delay import DelayRow, Leased
+from claimx.ports.delay import LOOK_AGAIN, DelayRow, Leased, Listed, RowFilter, RowKey
 
 Key = tuple[Value, ...]
 
@@ -43,6 +47,12 @@ class LakeState:
             key = key_of(declared, row)
             there[key] = merge_values(declared, there.get(key, {}), row.values)
         self._committed(table)
+
+    def fetched_at(self, project_ids: Sequence[str]) -> dict[str, Micros]:
+        """The clock of each project's row that has one."""
+        there = self.rows["claimx_projects"]
+        found = {project_id: there.get((project_id,), {}).get("fetched_at") for project_id in project_ids}
+        return {project_id: at for project_id, at in found.items() if isinstance(at, int)}
 
     def append(self, lines: Sequence[LogLine]) -> None:
         """Append to the event log."""
@@ -77,6 +87,10 @@ class MemoryLake:
         """Append lines."""
         self.state.append(lines)
 
+    async def projects_fetched_at(self, project_ids: Sequence[str]) -> Mapping[str, Micros]:
+        """The clock of each project's row that has one."""
+        return self.state.fetched_at(project_ids)
+
 
 def check_text(value: object) -> None:
     """Refuse text that no table can hold.
@@ -92,51 +106,104 @@ def check_text(value: object) -> None:
 
 
 class DelayState:
-    """The rows of a delay queue, by (origin, child), each with the token that holds it."""
+    """The rows of a delay queue, by key, each with the token that holds it; and the crashes of those that have any."""
 
     def __init__(self) -> None:
-        self.rows: dict[tuple[Origin, str], tuple[DelayRow, int | None]] = {}
+        self.rows: dict[RowKey, tuple[DelayRow, int | None]] = {}
+        self.crashes: dict[RowKey, int] = {}
         self.last_token = 0
+        self.mark = QueueMark(secrets.token_hex(8), 0)
 
     def recover(self) -> int:
-        """Void all tokens."""
-        self.rows = {key: (row, None) for key, (row, _) in self.rows.items()}
+        """Void all tokens, and count a crash for each."""
+        for key, (_, token) in self.rows.items():
+            if token is not None:
+                self.crashes[key] = min(self.crashes.get(key, 0) + 1, SUSPECT)
+        self.release()
         return len(self.rows)
+
+    def release(self) -> None:
+        """Void all tokens at the end of a run."""
+        self.rows = {key: (row, None) for key, (row, _) in self.rows.items()}
 
     def park(self, rows: Sequence[DelayRow]) -> int:
         """Insert or update."""
         inserted = 0
         for row in rows:
-            key = (row.task.origin, row.task.child)
-            old = self.rows.get(key)
+            old = self.rows.get(row.key)
             inserted += old is None
-            self.rows[key] = (row if old is None else later(old[0], row), None)
+            self.rows[row.key] = (row if old is None else later(old[0], row), None)
+            self.crashes.pop(row.key, None)
+        self.mark = self.mark._replace(sequence=self.mark.sequence + inserted)
         return inserted
 
-    def lease(self, now: Micros, limit: int) -> tuple[list[Leased], Micros | None]:
-        """Take due rows, oldest due first."""
-        free = sorted((row.due_at, *key) for key, (row, token) in self.rows.items() if token is None)
-        taken = []
-        for due_at, origin, child in free[:limit]:
-            if due_at <= now:
-                self.last_token += 1
-                row, _ = self.rows[origin, child]
-                self.rows[origin, child] = (row, self.last_token)
-                taken.append(Leased(row, Lease(origin, child, self.last_token), 1024))
-        rest = free[len(taken) :]
-        return taken, rest[0][0] if rest else None
+    def lease(self, now: Micros, limit: int, stages: Collection[str]) -> tuple[list[Leased], Micros | None]:
+        """Take due rows, oldest due first; those with crashes a few at a time."""
+        held = Counter(self.crashes.get(key, 0) for key, (_, token) in self.rows.items() if token is not None)
+        taken: list[Leased] = []
+        later_on: list[Micros] = []
+        for due_at, key, crashes in self._free(stages):
+            has_room = room(crashes, held[crashes], limit) > 0
+            if due_at <= now and has_room and len(taken) < limit:
+                held[crashes] += 1
+                taken.append(self._take(key))
+            else:
+                later_on.append(due_at if has_room else max(due_at, now + LOOK_AGAIN))
+        return taken, min(later_on, default=None)
+
+    def _free(self, stages: Collection[str]) -> list[tuple[Micros, RowKey, int]]:
+        return sorted(
+            (row.due_at, key, self.crashes.get(key, 0))
+            for key, (row, token) in self.rows.items()
+            if token is None and row.stage in stages
+        )
+
+    def _take(self, key: RowKey) -> Leased:
+        self.last_token += 1
+        row, _ = self.rows[key]
+        self.rows[key] = (row, self.last_token)
+        return Leased(row, Lease(*key, self.last_token), 1024, self.crashes.get(key, 0))
 
     def delete(self, leases: Sequence[Lease]) -> list[Lease]:
         """Delete the rows that still carry these tokens."""
-        gone = [lease for lease in leases if self.token(lease) == lease.token]
-        for lease in gone:
-            del self.rows[lease.origin, lease.child]
-        return gone
+        return [lease for lease in leases if self._remove(RowKey(lease.origin, lease.child), lease.token)]
 
-    def token(self, lease: Lease) -> int | None:
-        """The token that the leased row carries now."""
-        row = self.rows.get((lease.origin, lease.child))
-        return None if row is None else row[1]
+    def drop(self, keys: Sequence[RowKey]) -> list[RowKey]:
+        """Delete rows that are not leased."""
+        return [key for key in keys if self._remove(key, None)]
+
+    def _remove(self, key: RowKey, token: int | None) -> bool:
+        if key not in self.rows or self.rows[key][1] != token:
+            return False
+        del self.rows[key]
+        self.crashes.pop(key, None)
+        return True
+
+    def make_due(self, keys: Sequence[RowKey], now: Micros) -> list[RowKey]:
+        """Let rows be due that are not leased."""
+        changed = []
+        for key in keys:
+            row, token = self.rows.get(key, (None, None))
+            if row is not None and token is None and row.due_at > now:
+                self.rows[key] = (replace(row, due_at=now), None)
+                changed.append(key)
+        return changed
+
+    def list_rows(self, wanted: RowFilter, limit: int, after: RowKey | None) -> list[Listed]:
+        """Rows in the order of their keys."""
+        keys = sorted(key for key in self.rows if after is None or key > after)
+        rows = [
+            Listed(self.rows[key][0], self.rows[key][1] is not None, self.crashes.get(key, 0)) for key in keys
+        ]
+        return [listed for listed in rows if _fits(listed.row, wanted)][:limit]
+
+
+def _fits(row: DelayRow, wanted: RowFilter) -> bool:
+    return (
+        wanted.stage in {None, row.stage}
+        and wanted.code in {None, row.code}
+        and (wanted.due_by is None or row.due_at <= wanted.due_by)
+    )
 
 
 def later(old: DelayRow, new: DelayRow) -> DelayRow:
@@ -151,29 +218,55 @@ class MemoryDelayQueue:
     def __init__(self, state: DelayState | None = None) -> None:
         self.state = state or DelayState()
 
+    async def close(self) -> None:
+        """Void all tokens."""
+        self.state.release()
+
     async def recover(self) -> int:
-        """Void all tokens; return the number of rows."""
+        """Void all tokens, count a crash for each; return the number of rows."""
         return self.state.recover()
 
     async def park(self, rows: Sequence[DelayRow]) -> int:
         """Insert or update rows."""
         return self.state.park(rows)
 
-    async def lease(self, now: Micros, limit: int) -> tuple[Sequence[Leased], Micros | None]:
+    async def lease(
+        self, now: Micros, limit: int, stages: Collection[str]
+    ) -> tuple[Sequence[Leased], Micros | None]:
         """Take due rows."""
-        return self.state.lease(now, limit)
+        return self.state.lease(now, limit, stages)
 
     async def delete(self, leases: Sequence[Lease]) -> Sequence[Lease]:
         """Delete leased rows."""
         return self.state.delete(leases)
 
+    async def drop(self, keys: Sequence[RowKey]) -> Sequence[RowKey]:
+        """Delete rows that are not leased."""
+        return self.state.drop(keys)
+
+    async def make_due(self, keys: Sequence[RowKey], now: Micros) -> Sequence[RowKey]:
+        """Let rows be due that are not leased."""
+        return self.state.make_due(keys, now)
+
+    async def list_rows(self, wanted: RowFilter, limit: int, after: RowKey | None = None) -> Sequence[Listed]:
+        """Rows in the order of their keys."""
+        return self.state.list_rows(wanted, limit, after)
+
     async def count(self) -> int:
         """Rows that are there."""
         return len(self.state.rows)
 
+    async def stages(self) -> Mapping[str, int]:
+        """Rows that are there, by stage."""
+        return Counter(row.stage for row, _ in self.state.rows.values())
+
     async def due_before(self, when: Micros) -> int:
         """Rows that are due before ``when``."""
         return sum(row.due_at < when for row, _ in self.state.rows.values())
+
+    async def mark(self) -> QueueMark:
+        """The identity of this queue."""
+        return self.state.mark
 
 
 class MemoryDeadLetters:
@@ -193,7 +286,7 @@ class MemoryFileStore:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
 
-    async def put(self, key: str, content: bytes | Path) -> None:
+    async def put(self, key: str, content: bytes | Path, _sha256: str) -> None:
         """Keep the content; a path is a key of the spool that the test gave."""
         self.files[key] = content if isinstance(content, bytes) else str(content).encode()
 
@@ -203,6 +296,7 @@ class MemoryFile:
 
     def __init__(self, content: bytes, content_type: str | None = None, chunk: int = 1 << 16) -> None:
         self.length: int | None = len(content)
+        self.is_end_marked = True
         self.content_type = content_type
         self._content = content
         self._chunk = chunk
@@ -254,6 +348,11 @@ class MemorySpool:
     def __init__(self) -> None:
         self.files: dict[Path, bytes] = {}
         self._made = 0
+
+    async def find(self, name: str) -> Path | None:
+        """The path of a finished file."""
+        path = Path(name)
+        return path if path in self.files else None
 
     async def create(self, name: str) -> _MemorySpoolFile:
         """Begin a file."""

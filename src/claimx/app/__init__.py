@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 from claimx.app.bench import measure_ingest
 from claimx.app.daemon import Daemon
+from claimx.app.tables import make_tables
 from claimx.config.load import Loaded
 from claimx.config.options import BenchOptions, RunOptions, SandboxOptions
+from claimx.config.tree import Lake
 from claimx.ops.bench import as_json, as_text
 from claimx.sandbox.launch import Sandbox
 from claimx.sandbox.manifest import problems
@@ -96,7 +98,9 @@ async def _start_sandbox(options: SandboxOptions, stack: AsyncExitStack) -> Sand
     started = Sandbox(
         options.seed, options.events, faults=options.faults, broker=options.broker, state_dir=options.dir
     )
-    return await stack.enter_async_context(started)
+    await stack.enter_async_context(started)
+    await make_tables(Lake(tables_url=str(started.tables_dir), files_url=str(started.files_dir)))
+    return started
 
 
 async def _stay(options: SandboxOptions) -> int:

@@ -3,23 +3,31 @@
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from random import SystemRandom
 
 from claimx.adapters.claimx_api import HttpClaimxApi
 from claimx.adapters.clock import WallClock
 from claimx.adapters.delay_sqlite import SqliteDelayQueue
 from claimx.adapters.delta import DeltaLake
-from claimx.adapters.dlq_kafka import KafkaDeadLetters, producer_config
+from claimx.adapters.dlq_kafka import KafkaDeadLetters
+from claimx.adapters.handover_kafka import KafkaHandover, pending_topics
 from claimx.adapters.http_files import HttpFileHost
 from claimx.adapters.kafka import KafkaSource, source_configs
 from claimx.adapters.kafka_client import client_config
+from claimx.adapters.kafka_producer import KafkaProducer, producer_config
+from claimx.adapters.kafka_readers import READERS, topics_of
+from claimx.adapters.kafka_thread import Subscription
 from claimx.adapters.kafka_topics import check_topics
+from claimx.adapters.locations import local_path
 from claimx.adapters.object_store import ObjectStore
 from claimx.adapters.spool import LocalSpool
 from claimx.adapters.state_dir import StateDir
 from claimx.config.secrets import reread
 from claimx.config.tree import Settings
 from claimx.domain.shares import share_out
+from claimx.domain.stage_names import STAGES, Roles
+from claimx.errors import ConfigError
 from claimx.ports.source import Assignments, Source
 from claimx.stages.pipeline import Ports
 from claimx.stages.redo import Redo
@@ -33,8 +41,9 @@ class Assembly:
         stack: closes them.
     """
 
-    def __init__(self, settings: Settings, log: Log, stack: AsyncExitStack) -> None:
+    def __init__(self, settings: Settings, roles: Roles, log: Log, stack: AsyncExitStack) -> None:
         self._settings = settings
+        self._roles = roles
         self._log = log
         self._stack = stack
         self._redo = Redo(SystemRandom(), log)
@@ -45,47 +54,85 @@ class Assembly:
         """Open everything; what does not answer yet is waited for, what can never do is an error.
 
         Raises:
-            EngineError: a topic is missing, a table does not fit, or another process holds the state directory.
+            EngineError: a table or topic is missing, a table does not fit, or another process holds the state directory.
             ConfigError: a URL or option that cannot be used.
         """
         settings, stack = self._settings, self._stack
         state = stack.enter_context(StateDir(settings.process.state_dir, settings.process.instance))
-        await self._wait_for_topics()
         store = ObjectStore(settings.lake)
         stack.push_async_callback(self.lake.close)
         await self._redo.until_done("flush.failed", self.lake.open)
+        await self._wait_for_topics()
         delay = SqliteDelayQueue(state.path / "delay.sqlite")
         delay.open()
         stack.push_async_callback(delay.close)
-        spool = LocalSpool(state.path / "spool")
+        spool = self._spool(state.path / "spool")
         await self._redo.until_done("delay_queue.failed", spool.open)
+        producer = self._producer()
         token = partial(reread, settings.api.token)
         return Ports(
             make_source=self._make_source,
+            handover=KafkaHandover(producer, settings.kafka.topics),
             api=await self._api(token),
             host=await self._host(token),
             spool=spool,
             store=store,
             lake=self.lake,
             delay=delay,
-            dead_letters=self._dead_letters(),
+            dead_letters=KafkaDeadLetters(producer, settings.kafka.topics),
             clock=self._clock,
             luck=SystemRandom(),
         )
 
-    def _make_source(self, assignments: Assignments) -> Source:
+    def _make_source(self, stage: str, assignments: Assignments) -> Source:
         settings = self._settings
-        prefetch = share_out(settings.limits.memory_bytes).prefetch
-        configs = source_configs(settings.kafka, "ingest", settings.process.instance, prefetch, self._log)
-        source = KafkaSource(configs, settings.kafka.topics.events_raw, assignments, self._log)
+        configs = source_configs(
+            settings.kafka, stage, settings.process.instance, self._prefetch(stage), self._log
+        )
+        subscription = Subscription(topics_of(stage, settings.kafka.topics), READERS[stage])
+        source = KafkaSource(configs, subscription, assignments, self._log)
         self._stack.push_async_callback(source.close)
         return source
+
+    def _prefetch(self, stage: str) -> int:
+        """Half of the prefetch for the stage that comes first, the rest for the others."""
+        whole = share_out(self._settings.limits.memory_bytes).prefetch
+        first, *others = [name for name in STAGES if name in self._roles.stages]
+        if not others:
+            return whole
+        return whole // 2 if stage == first else whole // 2 // len(others)
 
     async def _wait_for_topics(self) -> None:
         topics = self._settings.kafka.topics
         config = client_config(self._settings.kafka, f"{self._settings.process.instance}.check", self._log)
-        names = [topics.events_raw, topics.events_dlq, topics.enrichment_dlq, topics.downloads_dlq]
-        await self._redo.until_done("kafka.failed", lambda: check_topics(config, names))
+        names = {topics.events_dlq, topics.enrichment_dlq, topics.downloads_dlq}
+        names |= set(pending_topics(topics).values())
+        if "ingest" in self._roles.stages:
+            names |= {topics.events_raw, topics.events_replay}
+        await self._redo.until_done("kafka.failed", lambda: check_topics(config, sorted(names)))
+
+    def _spool(self, own: Path) -> LocalSpool:
+        """The spool of this process, or the one that download and upload share.
+
+        Raises:
+            ConfigError: they have to share one, and none is named.
+        """
+        url = self._settings.download.spool_url
+        if not self._roles.shares_spool:
+            return LocalSpool(own)
+        shared = local_path(url) if url else None
+        if shared is None:
+            raise ConfigError(
+                "download.spool_url: download and upload are apart here: name a file:// directory that both see"
+            )
+        return LocalSpool(shared, self._settings.retry.max_age_s)
+
+    def _producer(self) -> KafkaProducer:
+        settings = self._settings
+        config = producer_config(settings.kafka, settings.process.instance, self._log)
+        producer = KafkaProducer(config)
+        self._stack.push_async_callback(producer.close)
+        return producer
 
     async def _api(self, token: Callable[[], str]) -> HttpClaimxApi:
         api = HttpClaimxApi(self._settings.api, token, self._clock)
@@ -98,10 +145,3 @@ class Assembly:
         await host.start()
         self._stack.push_async_callback(host.close)
         return host
-
-    def _dead_letters(self) -> KafkaDeadLetters:
-        settings = self._settings
-        config = producer_config(settings.kafka, settings.process.instance, self._log)
-        letters = KafkaDeadLetters(config, settings.kafka.topics)
-        self._stack.push_async_callback(letters.close)
-        return letters

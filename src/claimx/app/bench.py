@@ -7,10 +7,14 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import msgspec
+
 from claimx.adapters.kafka_bench import bare_loop, create_topics, produce_events
 from claimx.app.assembly import Assembly
+from claimx.app.tables import make_tables
 from claimx.config.options import BenchOptions
 from claimx.config.tree import Api, Kafka, Lake, Process, Secret, Settings, Topics
+from claimx.domain.stage_names import FLOW, roles_of
 from claimx.errors import EngineError
 from claimx.ops.bench import IngestFigures
 from claimx.sandbox.launch import PARTITIONS, Broker
@@ -21,6 +25,7 @@ _EMBEDDED_MAX = 300_000
 _BEGIN = 1_768_146_000_000_000
 _POLL_S = 0.02
 _KIB_PER_MB = 1000
+_ROLES = roles_of(FLOW, {})
 
 
 async def measure_ingest(options: BenchOptions, scratch: Path) -> IngestFigures:
@@ -43,7 +48,7 @@ async def measure_ingest(options: BenchOptions, scratch: Path) -> IngestFigures:
             broker = await stack.enter_async_context(Broker(scratch))
             servers = broker.bootstrap_servers
         else:
-            wanted = [topics.events_raw, topics.events_dlq, topics.enrichment_dlq, topics.downloads_dlq]
+            wanted = msgspec.structs.astuple(topics)
             await asyncio.to_thread(create_topics, servers, wanted, PARTITIONS)
         await asyncio.to_thread(_produce, servers, topics.events_raw, options.events)
         bare_us = await asyncio.to_thread(
@@ -70,8 +75,9 @@ def _produce(servers: str, topic: str, events: int) -> None:
 async def _ingest(settings: Settings, events: int) -> IngestFigures:
     log = configure("warning", "json")
     loop = asyncio.get_running_loop()
+    await make_tables(settings.lake)
     async with AsyncExitStack() as stack:
-        pipeline = Pipeline(settings, await Assembly(settings, log, stack).open(), log)
+        pipeline = Pipeline(settings, _ROLES, await Assembly(settings, _ROLES, log, stack).open(), log)
         began, cpu = loop.time(), _cpu_s()
         async with asyncio.TaskGroup() as group:
             work = group.create_task(pipeline.run())

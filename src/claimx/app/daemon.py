@@ -7,10 +7,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 
+import msgspec
+
 from claimx import __version__
 from claimx.app.assembly import Assembly
 from claimx.config.options import RunOptions
 from claimx.config.tree import Settings
+from claimx.domain.stage_names import roles_of
 from claimx.errors import LakeError, TransientError
 from claimx.ops.progress import show_progress
 from claimx.ops.summary import Summary, totals, write_json
@@ -63,10 +66,16 @@ class Daemon:
             loop.add_signal_handler(number, self._stop, number)
         stack = AsyncExitStack()
         try:
-            assembly = Assembly(self._settings, self._log, stack)
+            roles = roles_of(self._options.stages, msgspec.structs.asdict(self._settings.edges))
+            assembly = Assembly(self._settings, roles, self._log, stack)
             ports = await assembly.open()
-            self._pipeline = pipeline = Pipeline(self._settings, ports, self._log)
-            self._log.info("process.started", version=__version__, instance=self._settings.process.instance)
+            self._pipeline = pipeline = Pipeline(self._settings, roles, ports, self._log)
+            self._log.info(
+                "process.started",
+                version=__version__,
+                instance=self._settings.process.instance,
+                stages=sorted(roles.stages),
+            )
             is_clean = await self._work(pipeline)
             summary = await self._summary(assembly, pipeline, ports.delay)
             summary.duration_s = round(loop.time() - began, 3)
@@ -119,7 +128,7 @@ class Daemon:
             async with asyncio.timeout(_ASK_S):
                 waiting = await delay.count()
                 tables = await assembly.lake.row_counts()
-                lag = await pipeline.source.lag()
+                lag = await pipeline.lag()
         return Summary(
             received=counts.received,
             committed=counts.committed,
@@ -135,6 +144,11 @@ class Daemon:
             files=counters.files,
             file_bytes=counters.file_bytes,
             api_calls=counters.api_calls,
+            api_calls_saved=counters.api_calls_saved,
+            batches=counters.batches,
+            batched_events=counters.batched_events,
+            batched_projects=counters.batched_projects,
+            preflights=counters.preflights,
             flushes=counters.flushes,
             duration_s=0.0,
             lag=lag,

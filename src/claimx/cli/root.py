@@ -9,8 +9,14 @@ from typer.main import get_command
 from claimx import __version__
 from claimx.cli.about import COMPLETION_HELP, VERSION_HELP, completion, version
 from claimx.cli.configs import configs
+from claimx.cli.dlq import dlq
 from claimx.cli.options import help_alone
+from claimx.cli.reenrich import REENRICH_HELP, reenrich
 from claimx.cli.run import RUN_HELP, SANDBOX_HELP, bench, run, sandbox
+from claimx.cli.tables import tables
+from claimx.cli.topics import topics
+from claimx.cli.trace import TRACE_HELP, trace
+from claimx.cli.verify import VERIFY_HELP, verify
 
 ROOT_HELP = """\b
 ClaimX events from Kafka into a Delta lakehouse, with nothing lost and nothing twice.
@@ -18,7 +24,9 @@ ClaimX events from Kafka into a Delta lakehouse, with nothing lost and nothing t
 \b
   claimx run --sandbox --events 500 --exit-when-idle     try it, nothing else is needed
   claimx config init; claimx config check                set it up
+  claimx topics init; claimx tables init                 make topics and tables
   claimx run                                             run it
+  claimx dlq list                                        see what it gave up
 
 stdout is data, stderr is everything else. Every command has examples: claimx COMMAND --help.
 """
@@ -36,6 +44,12 @@ _root.command(help=RUN_HELP)(run)
 _root.command(help=SANDBOX_HELP, short_help="Start what run --sandbox starts, without a pipeline.")(sandbox)
 _root.add_typer(bench, name="bench")
 _root.add_typer(configs, name="config")
+_root.add_typer(tables, name="tables")
+_root.add_typer(topics, name="topics")
+_root.add_typer(dlq, name="dlq")
+_root.command(help=REENRICH_HELP, short_help="Fetch projects anew.")(reenrich)
+_root.command(help=TRACE_HELP, short_help="Tell the whole story of an event, a file or a project.")(trace)
+_root.command(help=VERIFY_HELP, short_help="Prove that nothing is lost and nothing is twice.")(verify)
 _root.command(help=COMPLETION_HELP)(completion)
 _root.command(help=VERSION_HELP, short_help="Print the version.")(version)
 

@@ -20,9 +20,7 @@ from claimx.cli.options import (
     help_alone,
 )
 from claimx.config.options import BenchOptions, RunOptions, SandboxOptions
-
-FLOW = ("ingest", "enrich", "download", "upload")
-STAGES = (*FLOW, "results")
+from claimx.domain.stage_names import STAGES
 
 RUN_HELP = """\b
 Run the pipeline: events from Kafka into tables and files.
@@ -30,6 +28,8 @@ Run the pipeline: events from Kafka into tables and files.
 \b
   claimx run -c claimx.toml
       run until SIGTERM, then drain: stop intake, finish, commit, exit 0
+  claimx run --stages download,upload -c claimx.toml
+      one role of several processes; topics join them to the others
   claimx run --sandbox --events 500 --exit-when-idle
       try it with nothing installed: an embedded broker, a simulated ClaimX API
   claimx run --sandbox --faults --seed 7 --summary-json summary.json
@@ -65,25 +65,21 @@ Measure the ingest path: Kafka to claimx_events, no API.
 bench = typer.Typer(invoke_without_command=True)
 
 
-def check_stages(text: str) -> None:
-    """Check ``--stages``.
+def stages_of(text: str) -> tuple[str, ...]:
+    """Read ``--stages``.
 
     Raises:
-        UsageError: an unknown stage, or a choice that this version does not run.
+        UsageError: an unknown stage, or none.
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
-    if names == ["all"]:
-        return
     for name in names:
-        if name not in STAGES:
+        if name not in {*STAGES, "all"}:
             near = difflib.get_close_matches(name, (*STAGES, "all"), n=1)
             hint = f"did you mean {near[0]}?" if near else "known: all, " + ", ".join(STAGES)
             raise UsageError(f"--stages: no stage {name}", hint)
-    if sorted(names) != sorted(FLOW):
-        raise UsageError(
-            f"--stages {text}: this version runs {', '.join(FLOW)} together in one process",
-            "use --stages all",
-        )
+    if not names:
+        raise UsageError("--stages: no stage is named", "known: all, " + ", ".join(STAGES))
+    return STAGES if "all" in names else tuple(name for name in STAGES if name in names)
 
 
 def run(
@@ -109,10 +105,13 @@ def run(
     ] = None,
 ) -> int:
     """Run the pipeline."""
-    check_stages(stages)
+    chosen = stages_of(stages)
     if not sandbox and (events is not None or seed is not None or faults):
         raise UsageError("--events, --seed and --faults shape the sandbox's feed", "add --sandbox")
+    if sandbox and chosen != STAGES:
+        raise UsageError("--sandbox runs all stages in one process", "leave --stages out")
     options = RunOptions(
+        stages=chosen,
         sandbox=_sandbox_options(events, seed, faults=faults) if sandbox else None,
         exit_when_idle=exit_when_idle,
         summary_json=summary_json,

@@ -43,16 +43,20 @@ def letter_id(origin: Origin, child: str) -> str:
     return sha256(text.encode()).hexdigest()[:32]
 
 
-def of_record(record: Malformed, origin: Origin, now: Micros) -> DeadLetter:
-    """Bury a record that is not an event: key, value and headers as they came, ours added."""
+def of_record(stage: str, record: Malformed, origin: Origin, now: Micros) -> DeadLetter:
+    """Bury a record that cannot be read: key, value and headers as they came, ours added.
+
+    Args:
+        stage: the stage whose topic it stood on.
+    """
     id_, failure = letter_id(origin, ""), Failure("PoisonError", record.code, record.detail)
     ours = _headers(
-        **_why("ingest", id_, origin, failure, now),
+        **_why(stage, id_, origin, failure, now),
         source_timestamp=format_time(record.timestamp),
         attempts="1",
         first_failure=format_time(now),
     )
-    return DeadLetter("ingest", id_, record.key, record.value, [*record.headers, *ours])
+    return DeadLetter(stage, id_, record.key, record.value, [*record.headers, *ours])
 
 
 def of_event(event: Event, origin: Origin, failure: Failure, now: Micros) -> DeadLetter:
@@ -63,6 +67,7 @@ def of_event(event: Event, origin: Origin, failure: Failure, now: Micros) -> Dea
         attempts="1",
         first_failure=format_time(now),
         event_id=event.event_id,
+        ingested_at=str(event.ingested_at),
     )
     return DeadLetter("ingest", id_, event.project_id.encode(), event.raw_data.encode(errors="replace"), ours)
 

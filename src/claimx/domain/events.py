@@ -32,6 +32,8 @@ ENRICHED_TYPES = frozenset(
 EVENT_ID_HEADER = "claimx-event-id"
 INGESTED_AT_HEADER = "claimx-ingested-at"
 """Headers by which a replay carries id and time (microseconds, decimal), so that they stay the same."""
+RECORDED_AT_HEADER = "claimx-recorded-at"
+"""By which the replay of a record that was no event carries its Kafka timestamp (microseconds, decimal)."""
 
 MAX_LABEL = 512
 """Characters that an event's type or given id may have: they are keys of memories that must stay small."""
@@ -89,9 +91,6 @@ class Tombstone(msgspec.Struct, gc=False):
 
     offset: int
     size_bytes: int
-
-
-Item = Event | Malformed | Tombstone
 
 
 _NOTHING = msgspec.Raw()
@@ -175,6 +174,15 @@ def decode(value: bytes, offset: int, timestamp: Micros, headers: Headers | None
         given, sent = _from_headers(headers, given, sent)
     _identify(event, given, sent, timestamp)
     return event
+
+
+def recorded_at(headers: Headers, otherwise: Micros) -> Micros:
+    """The Kafka timestamp that a replayed record had when it first came; ``otherwise`` if it carries none."""
+    for name, content in headers:
+        if name == RECORDED_AT_HEADER and content and _MICROS.fullmatch(content):
+            when = int(content)
+            otherwise = when if YEAR_1 <= when < END_OF_TIME else otherwise
+    return otherwise
 
 
 def make_event_id(event: Event, sent_at: Micros) -> str:

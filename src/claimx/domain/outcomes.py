@@ -10,6 +10,7 @@ from claimx.errors import (
     ExpiredUrlError,
     ItemError,
     NotFoundError,
+    SpoolLostError,
     ThrottledError,
     TransientError,
 )
@@ -38,7 +39,7 @@ class Wait(Enum):
     NOT_VISIBLE = "not_visible"
     """The API does not show it yet: counted apart."""
     OUTAGE = "outage"
-    """It was the probe of an open circuit: nothing counts, but it ages, so that what never succeeds ends."""
+    """It was the probe of an open circuit, or its spool file is lost: nothing counts, but it ages, so that it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ def judge(error: ItemError, tries: Tries, policy: RetryPolicy, unit: float) -> V
     """
     if isinstance(error, NotFoundError):
         return _not_visible(error, tries, policy)
+    if isinstance(error, SpoolLostError) and tries.age_s < policy.max_age_s:
+        return RetryLater(error.code, 0.0, Wait.OUTAGE)
     if not isinstance(error, TransientError | AuthError | ExpiredUrlError):
         return BuryIt(error.code, error.detail)
     is_down = isinstance(error, DependencyDownError)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from claimx.domain.events import Event
+from claimx.domain.events import RECORD_OVERHEAD_BYTES, Event
 from claimx.domain.outcomes import RetryLater, Wait
 from claimx.domain.policyholders import EVENT_TYPES, Policyholder, policyholder_in
 from claimx.domain.times import Micros
@@ -102,7 +102,7 @@ class CachedFile(msgspec.Struct, frozen=True, tag="upload", tag_field="kind"):
     """A downloaded file on its way to the files root.
 
     Args:
-        path: the spool file, or None while the bytes are in memory.
+        path: the name of the spool file, or None while the bytes are in memory.
         size_bytes: length of the content.
         sha256: hex digest of the content.
     """
@@ -203,11 +203,31 @@ def decode_task(value: bytes) -> Task:
     """
     try:
         task = _decoder.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PoisonError("task.malformed", str(error)) from error
     if task.v > VERSION:
         raise PoisonError("task.version", f"version {task.v} is newer than {VERSION}")
     return task
+
+
+class TaskRecord(msgspec.Struct, gc=False):
+    """A record of a pending topic."""
+
+    task: Task
+    offset: int
+    size_bytes: int
+
+
+def read_task(kinds: tuple[type[Task], ...], value: bytes, offset: int) -> TaskRecord:
+    """Read a record of the pending topic whose tasks are of these kinds.
+
+    Raises:
+        PoisonError: ``task.malformed``, ``task.version``; ``task.wrong_topic``, a task of another stage.
+    """
+    task = decode_task(value)
+    if not isinstance(task, kinds):
+        raise PoisonError("task.wrong_topic", f"{type(task).__name__} is not for this topic")
+    return TaskRecord(task, offset, len(value) + RECORD_OVERHEAD_BYTES)
 
 
 def without_query(url: str) -> str:

@@ -14,6 +14,10 @@ class Summary(msgspec.Struct, kw_only=True):
     Args:
         in_flight: received and not settled: they are delivered again.
         delayed: rows that wait in the delay queue.
+        api_calls: requests sent to the ClaimX API; ``api_calls_saved`` questions that another one's request answered.
+        batches: batches of events enriched together, ``batched_events`` in all, of ``batched_projects`` projects, batch by
+            batch.
+        preflights: projects fetched because the rows of an event refer to them.
         lag: records of the assigned partitions that are not committed; None if the broker did not tell.
         exit_code: what the process exits with.
     """
@@ -33,6 +37,11 @@ class Summary(msgspec.Struct, kw_only=True):
     files: int
     file_bytes: int
     api_calls: int
+    api_calls_saved: int
+    batches: int
+    batched_events: int
+    batched_projects: int
+    preflights: int
     flushes: int
     duration_s: float
     lag: int | None
@@ -65,6 +74,11 @@ def as_text(summary: Summary) -> str:
     rows += [
         ("files stored", f"{summary.files:,} ({summary.file_bytes / 1e6:,.1f} MB)"),
         ("API calls", f"{summary.api_calls:,}"),
+        ("  saved", f"{summary.api_calls_saved:,}"),
+        ("events enriched", f"{summary.batched_events:,}"),
+        ("  batches", f"{summary.batches:,}"),
+        ("  groups by project", f"{summary.batched_projects:,}"),
+        ("  projects fetched for", f"{summary.preflights:,}"),
         ("flushes", f"{summary.flushes:,}"),
         ("still delayed", f"{summary.delayed:,}"),
         ("lag", "unknown" if summary.lag is None else f"{summary.lag:,}"),

@@ -4,8 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from claimx.domain.events import Item
+from claimx.domain.events import Event, Malformed, Tombstone
 from claimx.domain.receipts import Partition
+from claimx.domain.results import ResultRecord
+from claimx.domain.tasks import TaskRecord
+
+Item = Event | TaskRecord | ResultRecord | Malformed | Tombstone
+"""A decoded record: of claimx.events.raw an event, of a pending topic a task, of the results topic a result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +41,9 @@ class Assignments(Protocol):
 
 
 class Source(Protocol):
-    """One consumer of one topic."""
+    """One consumer: of the topics that one stage takes in."""
 
-    topic: str
+    topics: Sequence[str]
 
     async def get(self) -> RecordBatch | None:
         """Wait for the next batch; None when stopped."""

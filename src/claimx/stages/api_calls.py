@@ -1,6 +1,7 @@
 """Asks the ClaimX API: questions about the same thing that meet before one is sent become one call."""
 
 import asyncio
+from collections import deque
 from collections.abc import Hashable, Sequence
 
 from claimx.domain.answers import ApiAnswer, ApiRequest
@@ -19,25 +20,29 @@ class ApiCalls:
 
     Args:
         circuit: the API's.
+        max_concurrent: calls under way at once. The others wait here, before the circuit: none passes it in advance.
     """
 
-    def __init__(self, api: ClaimxApi, guard: Guard, circuit: Circuit, counters: Counters) -> None:
+    def __init__(
+        self, api: ClaimxApi, guard: Guard, circuit: Circuit, counters: Counters, max_concurrent: int
+    ) -> None:
         self._api = api
         self._guard = guard
         self._circuit = circuit
         self._counters = counters
+        self._free = max_concurrent
         self._open: dict[Hashable, _Call] = {}
-        self._begun: list[_Call] = []
-        self._more = Waiters()
+        self._waiting: deque[_Call] = deque()
+        self._changed = Waiters()
 
     async def run(self) -> None:
         """Own the calls, until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
-                for call in self._begun:
-                    group.create_task(self._make(call))
-                self._begun.clear()
-                await self._more.wait()
+                while self._waiting and self._free:
+                    self._free -= 1
+                    group.create_task(self._make(self._waiting.popleft()))
+                await self._changed.wait()
 
     async def ask(self, work: Work, requests: Sequence[ApiRequest]) -> list[ApiAnswer]:
         """Ask several things at once; answers come in the order of the requests.
@@ -57,8 +62,8 @@ class ApiCalls:
         if call is None:
             call = self._open[subject] = _Call(request, subject)
             work.receipt.api_calls += 1
-            self._begun.append(call)
-            self._more.wake()
+            self._waiting.append(call)
+            self._changed.wake()
         else:
             call.request = merged(call.request, request)
             self._counters.api_calls_saved += 1
@@ -75,8 +80,11 @@ class ApiCalls:
         return call.result._replace(size_bytes=call.result.size_bytes // len(call.callers))
 
     async def _make(self, call: "_Call") -> None:
+        call.begin()
         call.result = await captured(self._guard.call(call, self._circuit, lambda: self._send(call)))
         call.ended.wake()
+        self._free += 1
+        self._changed.wake()
 
     async def _send(self, call: "_Call") -> ApiAnswer:
         if self._open.get(call.subject) is call:
@@ -106,6 +114,12 @@ class _Call:
     @property
     def is_wanted(self) -> bool:
         return any(work.is_wanted for work in self.callers)
+
+    def begin(self) -> None:
+        """Leave the line: nobody ages for having stood in it."""
+        now = asyncio.get_running_loop().time()
+        for work, joined in self.callers.items():
+            work.waited(now - joined)
 
     def waited(self, seconds: float) -> None:
         """Each item ages less by what it waited itself: it may have joined late."""

@@ -1,21 +1,45 @@
 """Acts on a verdict: park or bury, durably, and only then close the child."""
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 from claimx.domain import dead_letter
 from claimx.domain.backoff import RetryPolicy
 from claimx.domain.dead_letter import DeadLetter, Failure
 from claimx.domain.outcomes import BuryIt, Outcome, RetryLater, Tries, judge
-from claimx.domain.tasks import retried, stage_of, to_keep
+from claimx.domain.results import UploadResult, failed
+from claimx.domain.tasks import CachedFile, DownloadTask, retried, stage_of, to_keep
 from claimx.domain.times import SECOND
 from claimx.errors import ItemError
 from claimx.ports.dead_letters import DeadLetters
 from claimx.ports.delay import DelayQueue, DelayRow
 from claimx.ports.files import Spool
+from claimx.stages.flood import FloodGate
 from claimx.stages.pool import Waiters
 from claimx.stages.runtime import Runtime
 from claimx.stages.settle import Settlement
 from claimx.stages.work import Work
+
+Reporting = Callable[[UploadResult], Awaitable[None]]
+"""Reports what became of a file to the results stage, here or elsewhere; returns when that is sure to get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exits:
+    """Where failed items go.
+
+    Args:
+        flood: holds dead letters back when there are too many.
+        report: tells the results stage of files that failed.
+    """
+
+    flood: FloodGate
+    delay: DelayQueue
+    dead_letters: DeadLetters
+    spool: Spool
+    report: Reporting
 
 
 class Fates:
@@ -25,22 +49,16 @@ class Fates:
         policy: delays and limits of the delay queue.
     """
 
-    def __init__(
-        self,
-        settlement: Settlement,
-        delay: DelayQueue,
-        dead_letters: DeadLetters,
-        policy: RetryPolicy,
-        spool: Spool,
-        runtime: Runtime,
-    ) -> None:
+    def __init__(self, settlement: Settlement, exits: Exits, policy: RetryPolicy, runtime: Runtime) -> None:
         self.parked = Waiters()
         self.parks = 0
         self._settlement = settlement
-        self._delay = delay
-        self._dead_letters = dead_letters
+        self._flood = exits.flood
+        self._delay = exits.delay
+        self._dead_letters = exits.dead_letters
+        self._spool = exits.spool
+        self._report = exits.report
         self._policy = policy
-        self._spool = spool
         self._runtime = runtime
 
     async def fail(self, work: Work, error: ItemError) -> None:
@@ -53,6 +71,8 @@ class Fates:
         verdict = judge(error, tries, self._policy, self._runtime.luck.random())
         work.receipt.error_code, work.receipt.stage = verdict.code, work.stage
         work.receipt.attempts = task.attempt
+        if isinstance(task, DownloadTask | CachedFile):
+            await self._report(failed(work.stage, task, verdict, now))
         match verdict:
             case RetryLater():
                 await self.park(work, verdict)
@@ -67,7 +87,7 @@ class Fates:
             stage=stage_of(task),
             task=task,
             code=verdict.code,
-            due_at=now + int(verdict.delay_s * SECOND),
+            due_at=now + ceil(verdict.delay_s * SECOND),
             parked_at=now,
         )
         work.release()
@@ -95,7 +115,8 @@ class Fates:
         self._settlement.close(work.receipt, Outcome.DEAD_LETTERED)
 
     async def produce(self, letter: DeadLetter) -> None:
-        """Produce a dead letter until it is acknowledged."""
+        """Produce a dead letter until it is acknowledged; in a flood, wait first."""
+        await self._flood.admit()
         await self._runtime.redo.until_done(
             "dead_letter.failed", lambda: self._dead_letters.put(letter), stage=letter.stage
         )

@@ -8,7 +8,9 @@ from claimx.stages.api_calls import ApiCalls
 from claimx.stages.buffer import FlushBuffer
 from claimx.stages.circuit import Circuit
 from claimx.stages.fates import Fates
+from claimx.stages.flood import FloodGate
 from claimx.stages.guard import Guard
+from claimx.stages.poison import Poison
 from claimx.stages.pool import Budget
 from claimx.stages.projects import Projects
 from claimx.stages.runtime import Runtime
@@ -45,6 +47,8 @@ class Flow:
     settlement: Settlement
     buffer: FlushBuffer
     fates: Fates
+    poison: Poison
+    flood: FloodGate
     guard: Guard
     api: ApiCalls
     projects: Projects

@@ -1,9 +1,7 @@
 """From records to rows of claimx_events, and to enrichment."""
 
-import asyncio
 from collections.abc import Sequence
 
-from claimx.domain import dead_letter
 from claimx.domain.events import Event, Malformed
 from claimx.domain.outcomes import Outcome
 from claimx.domain.receipts import Partition, Receipt
@@ -19,12 +17,14 @@ class Ingest:
 
     Args:
         send: hands work on to the enrich stage.
+        replay_topic: its events are worked on again, whatever this process remembers of them.
     """
 
-    def __init__(self, flow: Flow, send: Send) -> None:
+    def __init__(self, flow: Flow, send: Send, replay_topic: str) -> None:
+        self._flow = flow
+        self._replay_topic = replay_topic
         self._settlement = flow.settlement
         self._buffer = flow.buffer
-        self._fates = flow.fates
         self._runtime = flow.runtime
         self._send = send
 
@@ -41,12 +41,10 @@ class Ingest:
             if isinstance(item, Event):
                 self._begin_event(intake, item, receipt)
             elif isinstance(item, Malformed):
-                receipt.error_code = item.code
-                intake.malformed.append((item, receipt))
+                self._flow.poison.bury("ingest", item, receipt)
             else:
                 self._settlement.close(receipt, Outcome.SKIPPED)
         self._end_run(intake)
-        await self._bury(intake.malformed)
         if intake.chunks:
             await self._buffer.add_events(intake.chunks)
         if intake.works:
@@ -65,7 +63,7 @@ class Ingest:
         receipt.event_id, receipt.event_type = event.event_id, event.event_type
         receipt.project_id = event.project_id
         key = ("ingest", event.event_id, "")
-        if self._settlement.in_flight.was_committed(key):
+        if receipt.origin.topic != self._replay_topic and self._settlement.in_flight.was_committed(key):
             self._settlement.close(receipt, Outcome.SKIPPED)
             return
         if not self._settlement.in_flight.enlist(receipt, key):
@@ -75,24 +73,6 @@ class Ingest:
         task = enrichment_task(event, receipt.origin, receipt.began_at)
         intake.works.append(Work("enrich", task, receipt))
 
-    async def _bury(self, malformed: Sequence[tuple[Malformed, Receipt]]) -> None:
-        if not malformed:
-            return
-        now = self._runtime.clock.now()
-        async with asyncio.TaskGroup() as group:
-            for item, receipt in malformed:
-                letter = dead_letter.of_record(item, receipt.origin, now)
-                group.create_task(self._fates.produce(letter))
-        for item, receipt in malformed:
-            self._runtime.log.warning(
-                "item.dead_lettered",
-                stage="ingest",
-                code=item.code,
-                detail=item.detail,
-                **receipt.origin._asdict(),
-            )
-            self._settlement.close(receipt, Outcome.DEAD_LETTERED)
-
 
 class _Sorted:
     """One batch, sorted by what becomes of its records."""
@@ -101,7 +81,6 @@ class _Sorted:
         self.run: list[Event] = []
         self.chunks: list[EventChunk] = []
         self.works: list[Work] = []
-        self.malformed: list[tuple[Malformed, Receipt]] = []
         self._partition = partition
         self._now = now
 

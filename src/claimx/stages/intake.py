@@ -1,34 +1,47 @@
 """Admission: bytes and the partition's window before anything is received (I4)."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 from claimx.domain.receipts import Partition
 from claimx.ports.source import RecordBatch, Source
-from claimx.stages.ingest import Ingest
+from claimx.stages.flood import FloodGate
 from claimx.stages.partitions import Partitions
 from claimx.stages.pool import Budget
 
+TakeBatch = Callable[[RecordBatch], Awaitable[None]]
+
 
 class Intake:
-    """Takes batches from the source as long as there is room for them."""
+    """Takes batches from the source as long as there is room for them.
 
-    def __init__(self, source: Source, partitions: Partitions, budget: Budget, ingest: Ingest) -> None:
+    Args:
+        take: takes a batch that was admitted.
+    """
+
+    def __init__(
+        self, source: Source, partitions: Partitions, budget: Budget, flood: FloodGate, take: TakeBatch
+    ) -> None:
         self.is_draining = False
         self.paused: list[Partition] = []
-        self._source = source
+        self.source = source
         self._partitions = partitions
         self._budget = budget
-        self._ingest = ingest
+        self._flood = flood
+        self._take = take
 
     async def run(self) -> None:
         """Work until the source stops."""
-        while (batch := await self._source.get()) is not None:
+        while (batch := await self.source.get()) is not None:
             await self._budget.acquire(batch.size_bytes)
             await self._room(batch)
-            if batch.partition.revoked or self.is_draining:
+            await self._flood.passed(partial(self._is_off, batch.partition))
+            if self._is_off(batch.partition):
                 self._budget.release(batch.size_bytes)  # never received: the next owner gets it
                 continue
             batch.partition.position = batch.position
             if batch.items:
-                await self._ingest.take(batch)
+                await self._take(batch)
                 self._slow_down(batch.partition)
             else:
                 self._partitions.touch()
@@ -36,8 +49,9 @@ class Intake:
     def drain(self) -> None:
         """Receive nothing more."""
         self.is_draining = True
-        self._source.stop()
+        self.source.stop()
         self._partitions.moved.wake()
+        self._flood.changed.wake()
 
     def speed_up(self) -> None:
         """Fetch partitions again that have caught up."""
@@ -45,20 +59,23 @@ class Intake:
             if partition.revoked or partition.ahead() <= self._partitions.max_ahead // 2:
                 self.paused.remove(partition)
                 if not partition.revoked:
-                    self._source.resume(partition)
+                    self.source.resume(partition)
 
     async def _room(self, batch: RecordBatch) -> None:
         """Wait while the batch would run too far ahead; one that is too wide by itself is admitted alone."""
         partition, limit = batch.partition, self._partitions.max_ahead
-        while not (partition.revoked or self.is_draining):
+        while not self._is_off(partition):
             frontier = partition.frontier()
             if batch.position - frontier <= limit or frontier == partition.position:
                 return
             await self._partitions.moved.wait()
+
+    def _is_off(self, partition: Partition) -> bool:
+        return partition.revoked or self.is_draining
 
     def _slow_down(self, partition: Partition) -> None:
         if partition.revoked:
             return
         if partition.ahead() * 4 > self._partitions.max_ahead * 3 and partition not in self.paused:
             self.paused.append(partition)
-            self._source.pause(partition)
+            self.source.pause(partition)

@@ -1,13 +1,17 @@
-"""Ties the flow stages together: channels, workers, the order of a drain. The only module that knows them all."""
+"""Ties the stages together: channels, edges, workers, the order of a drain. The only module that knows them all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
+from claimx.config.tree import Download as DownloadSettings
 from claimx.config.tree import Settings
 from claimx.domain.backoff import RetryPolicy
 from claimx.domain.ledger import DelayCounts, TopicCounts
 from claimx.domain.shares import share_out
+from claimx.domain.stage_names import STAGES, Roles
 from claimx.domain.times import SECOND
 from claimx.errors import EngineError, TransientError
 from claimx.ports.api import ClaimxApi
@@ -15,6 +19,7 @@ from claimx.ports.clock import Clock, Luck
 from claimx.ports.dead_letters import DeadLetters
 from claimx.ports.delay import DelayQueue
 from claimx.ports.files import FileHost, FileStore, Spool
+from claimx.ports.handover import Handover
 from claimx.ports.lake import Lake
 from claimx.ports.source import Assignments, Source
 from claimx.stages.api_calls import ApiCalls
@@ -23,19 +28,25 @@ from claimx.stages.circuit import Circuit
 from claimx.stages.commit import Commit
 from claimx.stages.download import Download, Sources
 from claimx.stages.enrich import Enrich
-from claimx.stages.fates import Fates
-from claimx.stages.flow import Circuits, Flow, Pools
+from claimx.stages.fates import Exits, Fates, Reporting
+from claimx.stages.flood import FloodGate
+from claimx.stages.flow import Circuits, Flow, Pools, Send
 from claimx.stages.flush import Flush
 from claimx.stages.guard import Guard
+from claimx.stages.handover import HandOver, Report
 from claimx.stages.ingest import Ingest
 from claimx.stages.intake import Intake
 from claimx.stages.partitions import Partitions
+from claimx.stages.poison import Poison
 from claimx.stages.pool import Budget, Channel
 from claimx.stages.projects import Projects
 from claimx.stages.redo import Redo
+from claimx.stages.results import Results
 from claimx.stages.retry import Retry
 from claimx.stages.runtime import Runtime
 from claimx.stages.settle import Settlement
+from claimx.stages.take import Take
+from claimx.stages.tally import Tally
 from claimx.stages.upload import Upload
 from claimx.stages.work import Work
 from claimx.telemetry.counters import Counters
@@ -44,7 +55,7 @@ from claimx.telemetry.log import Log
 _LAST_COMMIT_SHARE = 0.2
 """The part of the drain's deadline that is kept for the last offset commit."""
 
-MakeSource = Callable[[Assignments], Source]
+MakeSource = Callable[[str, Assignments], Source]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +63,11 @@ class Ports:
     """Everything outside that the pipeline works with.
 
     Args:
-        make_source: makes the consumer of claimx.events.raw, which reports its assignments to the engine.
+        make_source: makes the consumer of a stage, which reports its assignments to the engine.
     """
 
     make_source: MakeSource
+    handover: Handover
     api: ClaimxApi
     host: FileHost
     spool: Spool
@@ -68,29 +80,35 @@ class Ports:
 
 
 class Pipeline:
-    """The four flow stages in one process."""
+    """The stages that one process runs.
 
-    def __init__(self, settings: Settings, ports: Ports, log: Log) -> None:
+    Args:
+        roles: which stages, and which of their edges are topics.
+    """
+
+    def __init__(self, settings: Settings, roles: Roles, ports: Ports, log: Log) -> None:
         self.partitions = Partitions(settings.kafka.max_partition_ahead, log)
         self._settings = settings
+        self._roles = roles
         self._ports = ports
         self._log = log
         self._is_draining = False
         self._is_expired = False
         self._failure: EngineError | None = None
-        self.flow = flow = _flow(settings, ports, self.partitions, log)
-        self._channels: dict[str, Channel[Work]] = {
-            "enrich": Channel(settings.enrich.queue_items),
-            "download": Channel(settings.download.queue_items),
-            "upload": Channel(settings.upload.queue_items),
+        runtime = Runtime(ports.clock, ports.luck, log, Redo(ports.luck, log), Counters())
+        self.tally = Tally(runtime)
+        report = self.tally.report if "results" in roles.stages else Report(ports.handover, runtime)
+        self.flow = make_flow(settings, ports, self.partitions, runtime, report)
+        self._report = report
+        self._channels = {
+            "enrich": Channel[Work](settings.enrich.queue_items),
+            "download": Channel[Work](settings.download.queue_items),
+            "upload": Channel[Work](settings.upload.queue_items),
         }
-        self.source = ports.make_source(self.partitions)
-        ingest = Ingest(flow, self._channels["enrich"].put)
-        self._intake = Intake(self.source, self.partitions, flow.pools.intake, ingest)
+        self._intakes = [self._intake(stage) for stage in STAGES if stage in roles.stages]
+        flow = self.flow
         self._retry = Retry(ports.delay, flow.settlement, flow.fates, flow.pools.intake, flow.runtime)
-        self._commit = Commit(
-            self.source, self.partitions, self._intake.speed_up, settings.kafka.commit_interval_s, log
-        )
+        self._commit = Commit(self._intakes, self.partitions, settings.kafka.commit_interval_s, log)
 
     @property
     def counts(self) -> Mapping[str, TopicCounts]:
@@ -107,13 +125,27 @@ class Pipeline:
         """Receipts that are not settled."""
         return self.flow.settlement.live
 
+    @property
+    def sources(self) -> Sequence[Source]:
+        """The consumers, in the order of the flow."""
+        return [intake.source for intake in self._intakes]
+
+    async def lag(self) -> int:
+        """Records of the assigned partitions, of every topic consumed here, that are not committed yet.
+
+        Raises:
+            TransientError: ``kafka.lag``.
+        """
+        return sum([await source.lag() for source in self.sources])
+
     def drain(self) -> None:
         """Stop intake, finish what is in flight within ``drain_s``, then ``run`` returns. May be called again."""
         if self._is_draining:
             return
         self._is_draining = True
         self._log.info("process.draining", live=self.live)
-        self._intake.drain()
+        for intake in self._intakes:
+            intake.drain()
         self._retry.drain()
         self.flow.buffer.hurry()
         wait_s = self._settings.limits.drain_s * (1 - _LAST_COMMIT_SHARE)
@@ -126,7 +158,7 @@ class Pipeline:
         try:
             if self.live or await self._ports.delay.due_before(soon):
                 return False
-            return await self.source.lag() == 0 and self.live == 0
+            return await self.lag() == 0 and self.live == 0
         except TransientError:
             return False
 
@@ -145,6 +177,8 @@ class Pipeline:
                 task.cancel()
         is_clean = self.live == 0
         await self._last_commit()
+        if "results" in self._roles.stages:
+            self.tally.tell()
         if self._failure is not None:
             raise self._failure
         return is_clean
@@ -154,35 +188,77 @@ class Pipeline:
         await self._retry.recover()
         tasks += [group.create_task(body, name=name) for name, body in self._bodies()]
 
+    def _intake(self, stage: str) -> Intake:
+        """Make the intake of a stage: ingest takes events, results reports, the others tasks."""
+        flow = self.flow
+        if stage == "ingest":
+            replays = self._settings.kafka.topics.events_replay
+            take = Ingest(flow, self._send("enrich"), replays).take
+        elif stage == "results":
+            take = Results(flow, self.tally).take
+        else:
+            take = Take(stage, flow, self._channels[stage].put).take
+        source = self._ports.make_source(stage, self.partitions)
+        return Intake(source, self.partitions, flow.pools.intake, flow.flood, take)
+
+    def _send(self, stage: str) -> Send:
+        """The edge to a stage: its channel, or its topic."""
+        if self._roles.is_local(stage):
+            return self._channels[stage].put
+        flow = self.flow
+        return HandOver(stage, self._ports.handover, flow.settlement, flow.fates, flow.runtime)
+
+    def _retry_send(self, stage: str) -> Send:
+        """A retry of a stage that runs here enters its queue, never its topic."""
+        return self._channels[stage].put if stage in self._roles.stages else self._send(stage)
+
     def _bodies(self) -> list[tuple[str, Coroutine[None, None, None]]]:
-        flow, ports, settings = self.flow, self._ports, self._settings
-        puts = {stage: channel.put for stage, channel in self._channels.items()}
-        enrich = Enrich(flow, settings.enrich, self._channels["enrich"], puts["download"])
-        download = Download(flow, settings.download, Sources(ports.host, ports.spool), puts["upload"])
-        upload = Upload(flow, ports.store, ports.spool)
-        bodies: list[tuple[str, Coroutine[None, None, None]]] = [
-            ("intake", self._take_in()),
-            ("api", flow.api.run()),
-            ("enrich", enrich.run()),
-            ("flush", Flush(flow, ports.lake).run()),
+        retries = {stage: self._retry_send(stage) for stage in ("enrich", "download")}
+        return [
+            *((f"intake-{n}", self._take_in(intake)) for n, intake in enumerate(self._intakes)),
+            ("poison", self.flow.poison.run()),
+            ("api", self.flow.api.run()),
+            ("flush", Flush(self.flow, self._ports.lake).run()),
             ("commit", self._commit.run()),
-            ("retry", self._retry.run({"enrich": puts["enrich"], "download": puts["download"]})),
+            ("retry", self._retry.run(retries)),
+            *self._workers(),
         ]
-        for stage, body, count in (
-            ("download", download.run, settings.download.workers),
-            ("upload", upload.run, settings.upload.workers),
-        ):
-            bodies += [(f"{stage}-{n}", self._worker(stage, body)) for n in range(count)]
+
+    def _workers(self) -> list[tuple[str, Coroutine[None, None, None]]]:
+        flow, ports, settings, stages = self.flow, self._ports, self._settings, self._roles.stages
+        bodies: list[tuple[str, Coroutine[None, None, None]]] = []
+        if "enrich" in stages:
+            enrich = Enrich(flow, settings.enrich, self._channels["enrich"], self._send("download"))
+            bodies.append(("enrich", enrich.run()))
+        if "download" in stages:
+            sources = Sources(ports.host, ports.spool)
+            download = Download(flow, self._download_settings(), sources, self._send("upload"))
+            bodies += self._pool("download", download.run, settings.download.workers)
+        if "upload" in stages:
+            upload = Upload(flow, ports.store, ports.spool, self._report)
+            bodies += self._pool("upload", upload.run, settings.upload.workers)
         return bodies
+
+    def _download_settings(self) -> DownloadSettings:
+        """Where the upload is another process's, no file passes as bytes."""
+        settings = self._settings.download
+        if self._roles.is_local("upload"):
+            return settings
+        return msgspec.structs.replace(settings, memory_file_bytes=0)
+
+    def _pool(
+        self, stage: str, body: Callable[[Work], Awaitable[None]], count: int
+    ) -> list[tuple[str, Coroutine[None, None, None]]]:
+        return [(f"{stage}-{n}", self._worker(stage, body)) for n in range(count)]
 
     async def _worker(self, stage: str, body: Callable[[Work], Awaitable[None]]) -> None:
         channel = self._channels[stage]
         while True:
             await self.flow.guard.run(await channel.get(), body)
 
-    async def _take_in(self) -> None:
+    async def _take_in(self, intake: Intake) -> None:
         try:
-            await self._intake.run()
+            await intake.run()
         except EngineError as error:
             self._log.error("process.failed", error=str(error))
             self._failure = error
@@ -200,20 +276,31 @@ class Pipeline:
             self._log.warning("offsets.failed", error="no answer within the drain's deadline")
 
 
-def _flow(settings: Settings, ports: Ports, partitions: Partitions, log: Log) -> Flow:
+def make_flow(
+    settings: Settings, ports: Ports, partitions: Partitions, runtime: Runtime, report: Reporting
+) -> Flow:
+    """Make what the stages share."""
     shares = share_out(settings.limits.memory_bytes)
     pools = Pools(
         Budget(shares.intake), Budget(shares.api), Budget(shares.files), Budget(settings.download.spool_bytes)
     )
     policy = RetryPolicy(settings.retry.delays_s, settings.retry.max_age_s, settings.enrich.visibility_s)
-    runtime = Runtime(ports.clock, ports.luck, log, Redo(ports.luck, log), Counters())
     buffer = FlushBuffer(settings.lake)
-    settlement = Settlement(partitions, buffer, pools.intake, ports.delay, runtime.redo)
-    fates = Fates(settlement, ports.delay, ports.dead_letters, policy, ports.spool, runtime)
+    flood = FloodGate(settings.flood, runtime.log)
+    settlement = Settlement(partitions, buffer, pools.intake, ports.delay, flood, runtime.redo)
+    fates = Fates(
+        settlement, Exits(flood, ports.delay, ports.dead_letters, ports.spool, report), policy, runtime
+    )
     circuits = Circuits(
-        *(Circuit(name, settings.api.circuit, log, runtime.counters) for name in ("api", "files", "store"))
+        *(
+            Circuit(name, settings.api.circuit, runtime.log, runtime.counters)
+            for name in ("api", "files", "store")
+        )
     )
     guard = Guard(fates, runtime)
-    api = ApiCalls(ports.api, guard, circuits.api, runtime.counters)
+    api = ApiCalls(ports.api, guard, circuits.api, runtime.counters, settings.api.max_concurrent)
     projects = Projects(ports.lake, settings.enrich.project_ttl_s, runtime)
-    return Flow(settlement, buffer, fates, guard, api, projects, pools, circuits, policy, runtime)
+    poison = Poison(settlement, fates, runtime)
+    return Flow(
+        settlement, buffer, fates, poison, flood, guard, api, projects, pools, circuits, policy, runtime
+    )

@@ -7,6 +7,7 @@ from claimx.domain.outcomes import Outcome
 from claimx.domain.receipts import InFlight, Receipt
 from claimx.ports.delay import DelayQueue
 from claimx.stages.buffer import FlushBuffer
+from claimx.stages.flood import FloodGate
 from claimx.stages.partitions import Partitions
 from claimx.stages.pool import Budget, Waiters
 from claimx.stages.redo import Redo
@@ -16,7 +17,13 @@ class Settlement:
     """Begins receipts, closes their children, and settles them once."""
 
     def __init__(
-        self, partitions: Partitions, buffer: FlushBuffer, budget: Budget, delay: DelayQueue, redo: Redo
+        self,
+        partitions: Partitions,
+        buffer: FlushBuffer,
+        budget: Budget,
+        delay: DelayQueue,
+        flood: FloodGate,
+        redo: Redo,
     ) -> None:
         self.in_flight = InFlight()
         self.delay_counts = DelayCounts()
@@ -26,6 +33,7 @@ class Settlement:
         self._buffer = buffer
         self._budget = budget
         self._delay = delay
+        self._flood = flood
         self._redo = redo
 
     def begin(self, receipt: Receipt) -> None:
@@ -49,6 +57,8 @@ class Settlement:
     async def settle(self, receipts: Sequence[Receipt]) -> None:
         """Settle receipts whose log lines are durable."""
         leased = [r for r in receipts if r.lease is not None]
+        for receipt in receipts:
+            self._flood.settled(receipt.outcome, receipt.count)
         for receipt in receipts:
             if receipt.lease is None:
                 if not receipt.is_fenced:

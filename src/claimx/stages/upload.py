@@ -1,10 +1,15 @@
 """From content to the files root, and the row of claimx_attachments."""
 
+from pathlib import Path
+
 from claimx.domain.attachments import attachment_row
 from claimx.domain.files import object_key
+from claimx.domain.results import completed
 from claimx.domain.tasks import CachedFile
+from claimx.errors import SpoolLostError
 from claimx.ports.files import FileStore, Spool
 from claimx.stages.buffer import RowChunk
+from claimx.stages.fates import Reporting
 from claimx.stages.flow import Flow
 from claimx.stages.work import Work
 
@@ -12,22 +17,29 @@ _ROW_BYTES = 1024
 
 
 class Upload:
-    """Stores one file under its deterministic key; its receipt's child closes with the row."""
+    """Stores one file under its deterministic key; its receipt's child closes with the row.
 
-    def __init__(self, flow: Flow, store: FileStore, spool: Spool) -> None:
+    Args:
+        report: tells the results stage.
+    """
+
+    def __init__(self, flow: Flow, store: FileStore, spool: Spool, report: Reporting) -> None:
         self._flow = flow
         self._store = store
         self._spool = spool
+        self._report = report
 
     async def run(self, work: Work) -> None:
         """Do one pass over a cached file.
 
         Raises:
+            SpoolLostError: ``spool.lost``, another process spooled it, and it is not there any more.
             ItemError: the store did not take it; it will be downloaded again.
         """
-        cached, content = work.task, work.content
-        if not isinstance(cached, CachedFile) or content is None:
+        cached = work.task
+        if not isinstance(cached, CachedFile):
             raise TypeError(type(cached).__name__)
+        content = work.content if work.content is not None else await self._spooled(cached)
         task = cached.download
         key = object_key(task.project_id, task.media_id, task.file_name)
         try:
@@ -40,5 +52,13 @@ class Upload:
         work.release()
         self._flow.runtime.counters.files += 1
         self._flow.runtime.counters.file_bytes += cached.size_bytes
-        row = attachment_row(cached, key, self._flow.runtime.clock.now())
+        now = self._flow.runtime.clock.now()
+        await self._report(completed(cached, now))
+        row = attachment_row(cached, key, now)
         await self._flow.buffer.add([RowChunk(work.receipt, row.table, [row], _ROW_BYTES, "upload", cached)])
+
+    async def _spooled(self, cached: CachedFile) -> Path:
+        found = await self._spool.find(cached.path) if cached.path else None
+        if found is None:
+            raise SpoolLostError("spool.lost", "the spool file is gone; it is downloaded again")
+        return found

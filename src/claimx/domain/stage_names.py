@@ -1,0 +1,35 @@
+"""The stages by name, in the order of the flow, and which of their edges are topics."""
+
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+FLOW = ("ingest", "enrich", "download", "upload")
+STAGES = (*FLOW, "results")
+
+
+class Roles(NamedTuple):
+    """What one process runs.
+
+    Args:
+        stages: those that run here.
+        forced: stages that are reached through their topic even where the stage before runs here.
+    """
+
+    stages: frozenset[str]
+    forced: frozenset[str]
+
+    def is_local(self, stage: str) -> bool:
+        """Whether work reaches a stage in memory."""
+        return stage in self.stages and stage not in self.forced
+
+    @property
+    def shares_spool(self) -> bool:
+        """Whether files go from download to upload through a directory that other processes see."""
+        return not self.stages.isdisjoint({"download", "upload"}) and not (
+            "download" in self.stages and self.is_local("upload")
+        )
+
+
+def roles_of(stages: Collection[str], edges: Mapping[str, str]) -> Roles:
+    """Make the roles of a process from the stages that it runs and the settings of the edges."""
+    return Roles(frozenset(stages), frozenset(name for name, edge in edges.items() if edge == "topic"))
