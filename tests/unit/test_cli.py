@@ -103,9 +103,10 @@ WRONG = [
         "error: --stages: no stage xyz\n  hint: known: all, ingest, enrich, download, upload, results",
     ),
     (
-        ("run", "--stages", "enrich,download"),
-        "error: --stages enrich,download: this version runs ingest, enrich, download, upload together",
+        ("run", "--stages", "enrich", "--sandbox"),
+        "error: --sandbox runs all stages in one process\n  hint: leave --stages out",
     ),
+    (("run", "--stages", ","), "error: --stages: no stage is named"),
     (
         ("run", "--events", "3"),
         "error: --events, --seed and --faults shape the sandbox's feed\n  hint: add --sandbox",

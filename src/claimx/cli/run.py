@@ -116,7 +116,7 @@ def run(
         exit_when_idle=exit_when_idle,
         summary_json=summary_json,
     )
-    from claimx import app
+    from claimx.app import running as app
 
     return app.run(SettingsSource(config, set_, search=not sandbox), options)
 
@@ -132,7 +132,7 @@ def sandbox(
     ] = None,
 ) -> int:
     """Start what ``run --sandbox`` starts, without a pipeline."""
-    from claimx import app
+    from claimx.app import running as app
 
     return app.sandbox(_sandbox_options(events, seed, faults=faults, broker=broker, directory=directory))
 
@@ -144,7 +144,7 @@ def ingest(
     output: OutputOption = Output.TEXT,
 ) -> int:
     """Measure the ingest path."""
-    from claimx import app
+    from claimx.app import running as app
 
     defaults = BenchOptions()
     return app.bench_ingest(

@@ -1,5 +1,6 @@
 """The one envelope of every dead letter (design.md 4)."""
 
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
@@ -11,6 +12,8 @@ from claimx.domain.tasks import Origin, Task, encode_task, to_keep
 from claimx.domain.times import Micros, format_time
 
 Header = tuple[str, bytes]
+
+_QUERY = re.compile(rb"(https?:\\?/\\?/[^\s\"'<>?]*)\?[^\s\"'<>]*", re.IGNORECASE)
 
 
 class Failure(NamedTuple):
@@ -46,9 +49,12 @@ def letter_id(origin: Origin, child: str) -> str:
 def of_record(stage: str, record: Malformed, origin: Origin, now: Micros) -> DeadLetter:
     """Bury a record that cannot be read: key, value and headers as they came, ours added.
 
+    The record of a pending topic may hold a signed URL: its queries are cut, whatever else stands there.
+
     Args:
         stage: the stage whose topic it stood on.
     """
+    value = record.value if stage == "ingest" else _QUERY.sub(rb"\1", record.value)
     id_, failure = letter_id(origin, ""), Failure("PoisonError", record.code, record.detail)
     ours = _headers(
         **_why(stage, id_, origin, failure, now),
@@ -56,7 +62,7 @@ def of_record(stage: str, record: Malformed, origin: Origin, now: Micros) -> Dea
         attempts="1",
         first_failure=format_time(now),
     )
-    return DeadLetter(stage, id_, record.key, record.value, [*record.headers, *ours])
+    return DeadLetter(stage, id_, record.key, value, [*record.headers, *ours])
 
 
 def of_event(event: Event, origin: Origin, failure: Failure, now: Micros) -> DeadLetter:
