@@ -63,7 +63,7 @@ def test_an_api_that_is_gone_for_two_minutes_costs_no_item_an_attempt(broker: Br
         log = rig.table("claimx_event_log")
         assert log.filter(pl.col("attempts") > 1).height <= parked_while_closed, "an attempt was burnt"
         assert len(rig.letters(rig.topics.enrichment_dlq)) == rig.manifest.hopeless
-        assert len(told(daemon, "partition.assigned")) == PARTITIONS, "the group membership was lost"
+        assert daemon.assigned(rig.topics.events_raw) == PARTITIONS, "the group membership was lost"
 
 
 @pytest.mark.timeout(240)

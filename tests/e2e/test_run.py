@@ -168,5 +168,5 @@ def test_a_lake_that_is_gone_for_a_minute_stops_intake_and_all_recovers(
         wait_until(lambda: sum(rig.committed().values()) == rig.manifest.records, "all committed", 120)
         daemon.send(signal.SIGTERM)
         assert daemon.wait(40) == 0, daemon.log()[-2000:]
-        assert daemon.log().count('"partition.assigned"') == PARTITIONS, "the group membership was lost"
+        assert daemon.assigned(rig.topics.events_raw) == PARTITIONS, "the group membership was lost"
         assert rig.problems() == []

@@ -59,7 +59,7 @@ async def source_on(
         group_id=group,
         client={"session.timeout.ms": 6000, "heartbeat.interval.ms": 500, **client},
     )
-    parts = Partitions(20_000, Silent())
+    parts = Partitions(20_000)
     configs = source_configs(settings, "ingest", "test", 2**22, Silent())
     source = KafkaSource(configs, Subscription([topic], decode), parts, Silent())
     try:

@@ -65,7 +65,7 @@ def deliver(
 
 @given(BATCHES, st.randoms(use_true_random=False), st.integers(0, 50))
 def test_the_frontier_is_the_lowest_open_offset_in_any_order_of_completion(batches, luck, start):
-    parts = Partitions(20_000, Silent())
+    parts = Partitions(20_000)
     partition, model = parts.assigned("t", 0, start), Model(start)
     waiting: list[Receipt] = []
     for batch in batches:
@@ -89,7 +89,7 @@ def test_the_frontier_is_the_lowest_open_offset_in_any_order_of_completion(batch
 
 @given(BATCHES, st.randoms(use_true_random=False))
 def test_a_revoke_fences_and_a_new_assignment_starts_a_new_handle(batches, luck):
-    parts = Partitions(20_000, Silent())
+    parts = Partitions(20_000)
     first, model = parts.assigned("t", 0, 0), Model(0)
     waiting: list[Receipt] = []
     for batch in batches:
@@ -112,7 +112,7 @@ def test_a_revoke_fences_and_a_new_assignment_starts_a_new_handle(batches, luck)
 
 
 def test_an_assignment_ends_the_one_before_it() -> None:
-    parts = Partitions(20_000, Silent())
+    parts = Partitions(20_000)
     first = parts.assigned("t", 0, 5)
     second = parts.assigned("t", 0, 5)
     assert first.revoked

@@ -44,14 +44,18 @@ def wait_until(is_true: Callable[[], Any], what: str, seconds: float = 60.0) -> 
 
 
 class Daemon:
-    """``claimx run`` as a process."""
+    """``claimx run`` as a process.
 
-    def __init__(self, config: Path, *arguments: str) -> None:
+    Args:
+        command: what stands for ``claimx``.
+    """
+
+    def __init__(self, config: Path, *arguments: str, command: Sequence[str] = (CLAIMX,)) -> None:
         self.summary_path = config.with_name(f"summary-{uuid.uuid4().hex[:6]}.json")
         self.log_path = self.summary_path.with_suffix(".log")
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [CLAIMX, "run", "-c", str(config), "--summary-json", str(self.summary_path), *arguments],
+                [*command, "run", "-c", str(config), "--summary-json", str(self.summary_path), *arguments],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
@@ -78,6 +82,11 @@ class Daemon:
 
     def log(self) -> str:
         return self.log_path.read_text()
+
+    def assigned(self, topic: str) -> int:
+        """How often a partition of the topic was assigned."""
+        lines = [json.loads(line) for line in self.log().splitlines() if '"partitions.assigned"' in line]
+        return sum(len(line["partitions"]) for line in lines if line["topic"] == topic)
 
     def rss_mb(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -184,9 +193,9 @@ class Rig:
         assert self._feed is not None
         assert self._feed.wait(120) == 0
 
-    def run(self, config: Path, *arguments: str) -> Daemon:
+    def run(self, config: Path, *arguments: str, command: Sequence[str] = (CLAIMX,)) -> Daemon:
         """Start the daemon; it is killed with the rig if it still runs."""
-        daemon = Daemon(config, *arguments)
+        daemon = Daemon(config, *arguments, command=command)
         self._daemons.append(daemon)
         return daemon
 

@@ -23,6 +23,7 @@ from claimx.adapters.kafka_records import Place, Read, sort_out
 from claimx.domain.receipts import Partition
 from claimx.errors import EngineError, TransientError
 from claimx.ports.source import Assignments, RecordBatch
+from claimx.telemetry.events import Event
 from claimx.telemetry.log import Log
 
 T = TypeVar("T")
@@ -271,7 +272,8 @@ class ConsumerThread:
     # ---- rebalance, inside consume() on the thread ----
 
     def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        for where in self._starts(consumer, partitions):
+        starts = self._starts(consumer, partitions)
+        for where in starts:
             place = (where.topic, where.partition)
             self._slow.discard(place)
             begin = partial(self._assignments.assigned, *place, where.offset)
@@ -279,6 +281,7 @@ class ConsumerThread:
             consumer.incremental_assign([where])
         if self._is_paused:
             consumer.pause(list(partitions))
+        self._tell_of("partitions.assigned", starts)
 
     def _on_revoke(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         """Fence on the loop, then commit the frontiers while the broker still waits for us."""
@@ -288,6 +291,7 @@ class ConsumerThread:
                 for where in partitions
                 if (frontier := self._fence(where)) is not None
             ]
+            self._tell_of("partitions.revoked", partitions)
             if frontiers:
                 consumer.commit(offsets=frontiers, asynchronous=False)
         except (KafkaException, EngineError) as error:
@@ -299,7 +303,14 @@ class ConsumerThread:
         """Another process may own them already: fence, commit nothing."""
         for where in partitions:
             self._fence(where)
+        self._tell_of("partitions.revoked", partitions, is_lost=True)
         consumer.incremental_unassign(list(partitions))
+
+    def _tell_of(self, event: Event, partitions: Sequence[TopicPartition], **fields: object) -> None:
+        """One line for each topic."""
+        for topic in sorted({where.topic for where in partitions}):
+            numbers = sorted(where.partition for where in partitions if where.topic == topic)
+            self._log.info(event, topic=topic, partitions=numbers, **fields)
 
     def _fence(self, where: TopicPartition) -> int | None:
         """Fence a partition; its frontier if that is worth a commit."""

@@ -33,6 +33,9 @@ from claimx.stages.pipeline import Ports
 from claimx.stages.redo import Redo
 from claimx.telemetry.log import Log
 
+_LEAST_PREFETCH_BYTES = 1024 * 1024
+"""librdkafka fetches no less than the largest record that a topic takes by default."""
+
 
 class Assembly:
     """The adapters of one process run.
@@ -95,12 +98,13 @@ class Assembly:
         return source
 
     def _prefetch(self, stage: str) -> int:
-        """Half of the prefetch for the stage that comes first, the rest for the others."""
+        """Half of the prefetch for the stage that comes first, the rest for the others; each holds one record at least."""
         whole = share_out(self._settings.limits.memory_bytes).prefetch
         first, *others = [name for name in STAGES if name in self._roles.stages]
-        if not others:
-            return whole
-        return whole // 2 if stage == first else whole // 2 // len(others)
+        part = whole // 2 // max(1, len(others))
+        if stage == first:
+            part = whole // 2 if others else whole
+        return max(part, _LEAST_PREFETCH_BYTES)
 
     async def _wait_for_topics(self) -> None:
         topics = self._settings.kafka.topics

@@ -10,7 +10,10 @@ from contextlib import AsyncExitStack, suppress
 import msgspec
 
 from claimx import __version__
+from claimx.adapters.control_socket import ControlServer
+from claimx.adapters.state_dir import instance_dir
 from claimx.app.assembly import Assembly
+from claimx.app.control import Control
 from claimx.config.options import RunOptions
 from claimx.config.tree import Settings
 from claimx.domain.stage_names import roles_of
@@ -76,7 +79,8 @@ class Daemon:
                 instance=self._settings.process.instance,
                 stages=sorted(roles.stages),
             )
-            is_clean = await self._work(pipeline)
+            control = Control(self._settings, pipeline, ports, self._log, began)
+            is_clean = await self._work(pipeline, self._listen(control))
             summary = await self._summary(assembly, pipeline, ports.delay)
             summary.duration_s = round(loop.time() - began, 3)
             summary.exit_code = DONE if is_clean else DRAIN_DEADLINE
@@ -101,10 +105,18 @@ class Daemon:
         elif self._main is not None:
             self._main.cancel()
 
-    async def _work(self, pipeline: Pipeline) -> bool:
+    def _listen(self, control: Control) -> ControlServer:
+        """Open the control socket: the lock of the directory is ours by now."""
+        process = self._settings.process
+        server = ControlServer(instance_dir(process.state_dir, process.instance), control.obey, self._log)
+        server.open()
+        return server
+
+    async def _work(self, pipeline: Pipeline, server: ControlServer) -> bool:
         async with asyncio.TaskGroup() as group:
             work = group.create_task(pipeline.run(), name="pipeline")
             helpers = [group.create_task(show_progress(lambda: _numbers(pipeline)), name="progress")]
+            helpers.append(group.create_task(server.run(), name="control"))
             if self._options.exit_when_idle:
                 helpers.append(group.create_task(self._drain_when_idle(pipeline), name="idle"))
             await asyncio.wait([work])

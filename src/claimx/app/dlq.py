@@ -1,7 +1,6 @@
 """``claimx dlq``: builds the clients, runs the command, prints, and says the exit code."""
 
 import dataclasses
-import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from claimx.adapters.dlq_marks import KafkaMarkStore
 from claimx.adapters.dlq_reader import KafkaLetterLog
 from claimx.adapters.dlq_replay import KafkaRecordDeleter, KafkaReplayer
 from claimx.adapters.kafka_errors import Client
-from claimx.app.console import ended_by_ctrl_c, print_lines
+from claimx.app.console import answer_to, ended_by_ctrl_c, print_lines
 from claimx.config.load import Loaded
 from claimx.config.options import Format, LetterFilter, ListOptions, PurgeOptions, Question, ReplayOptions
 from claimx.config.tree import Kafka as KafkaSettings
@@ -67,14 +66,6 @@ class _Counter:
         self.desk = Desk(self.log, store, _chosen(self.targets, self._asked.topic), self.watch)
         self.selection: Selection = select(dataclasses.replace(self._asked, topic=None), self.clock.now())
         return self
-
-    def ask(self, confirm: Confirm, question: Question) -> bool:
-        """Ask a person, who may answer by Ctrl-C as well."""
-        end = signal.signal(signal.SIGINT, signal.default_int_handler)
-        try:
-            return confirm(question)
-        finally:
-            signal.signal(signal.SIGINT, end)
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
@@ -143,7 +134,7 @@ def replay(load: Load, asked: LetterFilter, options: ReplayOptions, confirm: Con
         if counter.watch.is_stopping:
             return INTERRUPTED
         is_many = not options.dry_run and report.selected > ASKED_FROM
-        if is_many and not counter.ask(confirm, Question(f"replay {report.selected:,} dead letters")):
+        if is_many and not answer_to(confirm, Question(f"replay {report.selected:,} dead letters")):
             return CANCELLED
         if not options.dry_run and report.selected:
             work.run(counter.selection, KafkaReplayer(counter.client))
@@ -165,7 +156,7 @@ def purge(load: Load, asked: LetterFilter, options: PurgeOptions, confirm: Confi
         if not report.interrupted and not work.is_empty:
             sys.stderr.writelines(line + "\n" for line in sample_text(report))
             report.cancelled = not options.dry_run and not all(
-                counter.ask(confirm, question) for question in work.questions()
+                answer_to(confirm, question) for question in work.questions()
             )
             if not report.cancelled and not options.dry_run:
                 work.run(counter.selection, KafkaRecordDeleter(counter.client))

@@ -4,7 +4,6 @@ from claimx.domain.ledger import TopicCounts
 from claimx.domain.outcomes import Outcome
 from claimx.domain.receipts import Partition, Receipt
 from claimx.stages.pool import Waiters
-from claimx.telemetry.log import Log
 
 
 class Partitions:
@@ -14,14 +13,13 @@ class Partitions:
         max_ahead: offsets that a partition may run ahead of its frontier.
     """
 
-    def __init__(self, max_ahead: int, log: Log) -> None:
+    def __init__(self, max_ahead: int) -> None:
         self.max_ahead = max_ahead
         self.owned: dict[tuple[str, int], Partition] = {}
         self.counts: dict[str, TopicCounts] = {}
         self.changed = Waiters()
         self.moved = Waiters()
         self.is_dirty = False
-        self._log = log
 
     def assigned(self, topic: str, number: int, start: int) -> Partition:
         """Begin a partition at ``start`` and return its handle."""
@@ -30,7 +28,6 @@ class Partitions:
             self.revoked(old)
         partition = self.owned[topic, number] = Partition(topic, number, start)
         self.counts.setdefault(topic, TopicCounts())
-        self._log.info("partition.assigned", topic=topic, partition=number, offset=start)
         return partition
 
     def revoked(self, partition: Partition) -> int:
@@ -42,13 +39,6 @@ class Partitions:
         self.counts[partition.topic].revoked += partition.unsettled
         if self.owned.get((partition.topic, partition.number)) is partition:
             del self.owned[partition.topic, partition.number]
-        self._log.info(
-            "partition.revoked",
-            topic=partition.topic,
-            partition=partition.number,
-            frontier=frontier,
-            unsettled=partition.unsettled,
-        )
         self.moved.wake()
         return frontier
 

@@ -1,7 +1,7 @@
 """Ties the stages together: channels, edges, workers, the order of a drain. The only module that knows them all."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -87,7 +87,7 @@ class Pipeline:
     """
 
     def __init__(self, settings: Settings, roles: Roles, ports: Ports, log: Log) -> None:
-        self.partitions = Partitions(settings.kafka.max_partition_ahead, log)
+        self.partitions = Partitions(settings.kafka.max_partition_ahead)
         self._settings = settings
         self._roles = roles
         self._ports = ports
@@ -124,6 +124,26 @@ class Pipeline:
     def live(self) -> int:
         """Receipts that are not settled."""
         return self.flow.settlement.live
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether ``drain`` was called."""
+        return self._is_draining
+
+    @property
+    def stages(self) -> Collection[str]:
+        """The stages that run here."""
+        return self._roles.stages
+
+    @property
+    def queues(self) -> Mapping[str, tuple[int, int]]:
+        """Items that wait, and room, by the stage that takes them."""
+        return {stage: (len(each), each.capacity) for stage, each in self._channels.items()}
+
+    @property
+    def retry(self) -> Retry:
+        """What brings parked work back."""
+        return self._retry
 
     @property
     def sources(self) -> Sequence[Source]:

@@ -41,10 +41,10 @@ class Waiters:
 class Channel(Generic[T]):
     """A queue of at most ``capacity`` items; waiting in ``put`` is the backpressure."""
 
-    __slots__ = ("_capacity", "_getters", "_items", "_putters")
+    __slots__ = ("_getters", "_items", "_putters", "capacity")
 
     def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
+        self.capacity = capacity
         self._items: deque[T] = deque()
         self._getters = Waiters()
         self._putters = Waiters()
@@ -55,7 +55,7 @@ class Channel(Generic[T]):
     async def put(self, items: Sequence[T]) -> None:
         """Append all items, waiting for room before each."""
         for item in items:
-            while len(self._items) >= self._capacity:
+            while len(self._items) >= self.capacity:
                 await self._putters.wait()
             self._items.append(item)
             self._getters.wake(1)

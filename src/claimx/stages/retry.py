@@ -27,6 +27,8 @@ class Retry:
         self, delay: DelayQueue, settlement: Settlement, fates: Fates, budget: Budget, runtime: Runtime
     ) -> None:
         self.is_draining = False
+        self.quiet = asyncio.Lock()
+        """While it is held, no row is leased."""
         self._delay = delay
         self._settlement = settlement
         self._fates = fates
@@ -55,7 +57,8 @@ class Retry:
         while not self.is_draining:
             now, changes = self._runtime.clock.now(), self._fates.parks
             lease = partial(self._delay.lease, now, _BATCH, tuple(sends))
-            leased, look_at = await self._runtime.redo.until_done("delay_queue.failed", lease)
+            async with self.quiet:
+                leased, look_at = await self._runtime.redo.until_done("delay_queue.failed", lease)
             for taken in leased:
                 await self._begin(taken, sends)
             if not leased and changes == self._fates.parks:  # else a row came while we looked
@@ -64,12 +67,12 @@ class Retry:
     async def drop(self, keys: Sequence[RowKey]) -> Sequence[RowKey]:
         """Delete rows at an operator's wish, those being worked on excepted; returns the keys of rows deleted.
 
+        What is deleted is counted even if the operator's wait is cancelled.
+
         Raises:
             TransientError: ``delay.disk``, nothing was deleted.
         """
-        dropped = await self._delay.drop(keys)
-        self._settlement.delay_counts.dropped += len(dropped)
-        return dropped
+        return await asyncio.shield(self._drop(keys))
 
     async def make_due(self, keys: Sequence[RowKey]) -> Sequence[RowKey]:
         """Bring rows back now, those being worked on excepted; returns the keys of rows that were due later.
@@ -81,6 +84,11 @@ class Retry:
         self._fates.parks += 1
         self._fates.parked.wake()
         return changed
+
+    async def _drop(self, keys: Sequence[RowKey]) -> Sequence[RowKey]:
+        dropped = await self._delay.drop(keys)
+        self._settlement.delay_counts.dropped += len(dropped)
+        return dropped
 
     async def _tell_foreign(self, sends: Mapping[str, Send]) -> None:
         """Only an earlier run, of another version, can have left rows of a stage that nobody here knows."""
