@@ -93,7 +93,7 @@ async def test_records_are_decoded_and_sorted_and_start_where_kafka_says(broker:
         assert isinstance(items[1], Malformed)
         assert (items[1].value, items[1].key, items[1].code) == (b"{", b"1", "event.not_json")
         zero = parts.owned[topic, 0]
-        await source.commit([(zero, 2)])
+        await source.commit([(zero, 2)], "")
         zero.position = 2  # as if the rest were in flight: the revoke at the end commits the frontier
     async with source_on(broker, topic, group) as (source, _):
         again = await take(source, 2)
@@ -115,7 +115,7 @@ async def test_a_stall_longer_than_the_poll_interval_keeps_the_membership(broker
         assert not handle.revoked
         rest = await take(source, 3000 - sum(len(b.items) for b in first))
         assert [i.offset for b in first + rest for i in b.items] == list(range(3000))
-        await source.commit([(handle, 3000)])
+        await source.commit([(handle, 3000)], "")
         handle.committed = 3000
         assert await source.lag() == 0
         assert list(parts.owned.values()).count(handle) == 1
@@ -128,7 +128,7 @@ async def test_a_commit_of_a_revoked_handle_is_dropped(broker: Broker, topic: st
     async with source_on(broker, topic, group) as (source, parts):
         batch = (await take(source, 10))[-1]
         parts.revoked(batch.partition)
-        await source.commit([(batch.partition, 10)])
+        await source.commit([(batch.partition, 10)], "")
     consumer = Consumer({"bootstrap.servers": broker.bootstrap_servers, "group.id": f"{group}.ingest"})
     (committed,) = consumer.committed([TopicPartition(topic, 0)], timeout=10)
     consumer.close()
@@ -176,7 +176,7 @@ async def test_a_trailing_transaction_marker_leaves_no_lag(broker: Broker, topic
                 assert batch is not None
                 batch.partition.position = batch.position
         handle = parts.owned[topic, 0]
-        await source.commit([(handle, handle.frontier())])
+        await source.commit([(handle, handle.frontier())], "")
         handle.committed = handle.frontier()
         assert await source.lag() == 0
 
@@ -188,7 +188,7 @@ async def test_an_offset_that_has_left_the_log_stops_the_source(broker: Broker, 
     group = uuid.uuid4().hex
     async with source_on(broker, topic, group) as (source, parts):
         await take(source, 10)
-        await source.commit([(parts.owned[topic, 0], 2)])
+        await source.commit([(parts.owned[topic, 0], 2)], "")
         parts.owned[topic, 0].position = 2  # so that the revoke at the end commits nothing more
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
     for future in admin.delete_records([TopicPartition(topic, 0, 5)]).values():

@@ -66,7 +66,7 @@ def deliver(
 @given(BATCHES, st.randoms(use_true_random=False), st.integers(0, 50))
 def test_the_frontier_is_the_lowest_open_offset_in_any_order_of_completion(batches, luck, start):
     parts = Partitions(20_000)
-    partition, model = parts.assigned("t", 0, start), Model(start)
+    partition, model = parts.assigned("t", 0, start, ""), Model(start)
     waiting: list[Receipt] = []
     for batch in batches:
         waiting += deliver(partition, model, parts, batch)
@@ -90,7 +90,7 @@ def test_the_frontier_is_the_lowest_open_offset_in_any_order_of_completion(batch
 @given(BATCHES, st.randoms(use_true_random=False))
 def test_a_revoke_fences_and_a_new_assignment_starts_a_new_handle(batches, luck):
     parts = Partitions(20_000)
-    first, model = parts.assigned("t", 0, 0), Model(0)
+    first, model = parts.assigned("t", 0, 0, ""), Model(0)
     waiting: list[Receipt] = []
     for batch in batches:
         waiting += deliver(first, model, parts, batch)
@@ -100,7 +100,7 @@ def test_a_revoke_fences_and_a_new_assignment_starts_a_new_handle(batches, luck)
         model.open.discard(receipt.offset)
     received = parts.counts["t"].received
     assert parts.revoked(first) == model.frontier()
-    second = parts.assigned("t", 0, model.frontier())
+    second = parts.assigned("t", 0, model.frontier(), "")
     assert first.revoked
     assert not second.revoked
     assert second.frontier() == second.position == model.frontier()
@@ -113,7 +113,7 @@ def test_a_revoke_fences_and_a_new_assignment_starts_a_new_handle(batches, luck)
 
 def test_an_assignment_ends_the_one_before_it() -> None:
     parts = Partitions(20_000)
-    first = parts.assigned("t", 0, 5)
-    second = parts.assigned("t", 0, 5)
+    first = parts.assigned("t", 0, 5, "")
+    second = parts.assigned("t", 0, 5, "")
     assert first.revoked
     assert parts.owned == {("t", 0): second}

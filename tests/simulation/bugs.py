@@ -25,8 +25,8 @@ def commit_past_the_frontier(_: World, __: str, pipeline: Pipeline, ___: Ports) 
 def _commit_past(source: Any) -> None:
     commit = source.commit
 
-    async def past(offsets: Sequence[tuple[Partition, int]]) -> None:
-        await commit([(p, offset + 1 if p.unsettled else offset) for p, offset in offsets])
+    async def past(offsets: Sequence[tuple[Partition, int]], note: str) -> None:
+        await commit([(p, offset + 1 if p.unsettled else offset) for p, offset in offsets], note)
 
     source.commit = past
 

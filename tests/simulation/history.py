@@ -88,7 +88,7 @@ class History:
         self.checker = Checker(self.world)
         self.processes = [Process("A"), Process("B")]
         self._bug = bug
-        self._settings = _settings(self.world)
+        self._settings = {process.name: _settings(self.world, process.name) for process in self.processes}
         self._lock = asyncio.Lock()
         self.world.kill = self._kill
         self.world.kick = self._kick
@@ -127,8 +127,9 @@ class History:
             "luck": world.rng,
         }
         drain_s = world.rng.choice((0.5, 5.0, 30.0))
-        limits = msgspec.structs.replace(self._settings.limits, drain_s=drain_s)
-        settings = msgspec.structs.replace(self._settings, limits=limits)
+        settings = self._settings[process.name]
+        limits = msgspec.structs.replace(settings.limits, drain_s=drain_s)
+        settings = msgspec.structs.replace(settings, limits=limits)
         pipeline = Pipeline(settings, roles, Ports(**ports), Quiet(world))  # type: ignore[arg-type]
         sources: Any = pipeline.sources
         process.pipeline, process.sources, process.context = pipeline, list(sources), context
@@ -317,9 +318,10 @@ class History:
         return f"lag={lag} delayed={[len(s.rows) for s in world.delay.values()]} live={live}"
 
 
-def _settings(world: World) -> tree.Settings:
+def _settings(world: World, name: str) -> tree.Settings:
     rng = world.rng
     return tree.Settings(
+        process=tree.Process(instance=name),
         kafka=tree.Kafka(
             max_partition_ahead=rng.choice((8, 30, 20_000)), commit_interval_s=rng.choice((0.05, 1.0))
         ),

@@ -46,11 +46,12 @@ class SimSource:
         self._next: dict[Place, int] = {}
         self._paused: set[Place] = set()
         self._stopped = False
+        self._note = ""
         self._more = Waiters()
 
     def assign(self, place: Place) -> None:
         start = self._world.committed[place]
-        partition = self.assignments.assigned(*place, start)
+        partition = self.assignments.assigned(*place, start, self._world.notes.get(place, ""))
         self.mine = [p for p in self.mine if _place(p) != place] + [partition]
         self._next[place] = start
         self._paused.discard(place)
@@ -69,6 +70,7 @@ class SimSource:
         is_ours = self._world.owners[place] is self
         if is_ours and frontier > self._world.committed[place] and not self._world.fails("commit"):
             self._world.commit(place, frontier)
+            self._world.notes[place] = self._note or partition.note
 
     def kick(self) -> None:
         self._more.wake()
@@ -96,10 +98,11 @@ class SimSource:
         self._next[place] = position
         return RecordBatch(partition, items, position, sum(item.size_bytes for item in items))
 
-    async def commit(self, offsets: Sequence[tuple[Partition, int]]) -> None:
-        await self._world.effect("commit", lambda: [self._execute(p, offset) for p, offset in offsets])
+    async def commit(self, offsets: Sequence[tuple[Partition, int]], note: str) -> None:
+        self._note = note
+        await self._world.effect("commit", lambda: [self._execute(p, offset, note) for p, offset in offsets])
 
-    def _execute(self, partition: Partition, offset: int) -> None:
+    def _execute(self, partition: Partition, offset: int, note: str) -> None:
         if partition.revoked:
             return
         if self._world.owners[_place(partition)] is not self:
@@ -107,6 +110,7 @@ class SimSource:
                 "kafka.fenced"
             )  # the broker checks the member, not which assignment it means
         self._world.commit(_place(partition), offset)
+        self._world.notes[_place(partition)] = note
 
     def pause(self, partition: Partition) -> None:
         self._paused.add(_place(partition))

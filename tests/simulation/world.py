@@ -46,6 +46,7 @@ class World:
         self.ends = dict.fromkeys(places, 0)
         self.committed = dict.fromkeys(places, 0)
         self.owners: dict[Place, Any] = dict.fromkeys(places)
+        self.notes: dict[Place, str] = {}
         self.lake = LakeState()
         self.files: dict[str, bytes] = {}
         self.spool = MemorySpool()

@@ -28,7 +28,7 @@ class NoSource:
     async def get(self) -> None:
         return None
 
-    async def commit(self, offsets: Any) -> None:
+    async def commit(self, offsets: Any, note: str) -> None:
         pass
 
     def pause(self, partition: Partition) -> None:

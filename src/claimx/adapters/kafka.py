@@ -61,13 +61,13 @@ class KafkaSource:
             self._thread.taken()
         return item
 
-    async def commit(self, offsets: Sequence[tuple[Partition, int]]) -> None:
+    async def commit(self, offsets: Sequence[tuple[Partition, int]], note: str) -> None:
         """Commit frontiers; those of revoked handles are dropped when the command runs.
 
         Raises:
             TransientError: ``kafka.*``.
         """
-        await self._thread.commit(offsets)
+        await self._thread.commit(offsets, note)
 
     def pause(self, partition: Partition) -> None:
         """Stop fetching one partition; its prefetch is thrown away, membership is kept."""

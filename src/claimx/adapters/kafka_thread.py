@@ -82,6 +82,7 @@ class ConsumerThread:
         self._ended = asyncio.Event()
         self._handles: dict[Place, Partition] = {}
         self._slow: set[Place] = set()
+        self._note: str | None = None  # written by the loop alone
         self._commits: deque[Future[None]] = deque()
         self._blocked_at: float | None = None
         self._is_paused = False
@@ -115,14 +116,19 @@ class ConsumerThread:
         self._commands.put((command, future))  # type: ignore[arg-type]
         return await asyncio.wrap_future(future)
 
-    async def commit(self, offsets: Sequence[tuple[Partition, int]]) -> None:
+    async def commit(self, offsets: Sequence[tuple[Partition, int]], note: str) -> None:
         """Commit; what belongs to a revoked handle when the command runs is dropped.
+
+        Args:
+            note: the metadata of these commits, and of those that a revoke makes from now on.
 
         Raises:
             TransientError: ``kafka.commit``.
         """
         done: Future[None] = Future()
-        await self.run(lambda consumer: self._commit(consumer, offsets, done))
+        self._note = note
+        wanted = [(partition, offset, note) for partition, offset in offsets]
+        await self.run(lambda consumer: self._commit(consumer, wanted, done))
         await asyncio.wrap_future(done)
 
     def set_slow(self, partition: Partition, *, is_slow: bool) -> None:
@@ -244,9 +250,11 @@ class ConsumerThread:
                 consumer.resume(where)
 
     def _commit(
-        self, consumer: Consumer, offsets: Sequence[tuple[Partition, int]], done: Future[None]
+        self, consumer: Consumer, offsets: Sequence[tuple[Partition, int, str]], done: Future[None]
     ) -> None:
-        wanted = [TopicPartition(p.topic, p.number, offset) for p, offset in offsets if not p.revoked]
+        wanted = [
+            TopicPartition(p.topic, p.number, offset, note) for p, offset, note in offsets if not p.revoked
+        ]
         if not wanted:
             done.set_result(None)
             return
@@ -276,7 +284,7 @@ class ConsumerThread:
         for where in starts:
             place = (where.topic, where.partition)
             self._slow.discard(place)
-            begin = partial(self._assignments.assigned, *place, where.offset)
+            begin = partial(self._assignments.assigned, *place, where.offset, where.metadata or "")
             self._handles[place] = self._ask_loop(begin)
             consumer.incremental_assign([where])
         if self._is_paused:
@@ -287,9 +295,7 @@ class ConsumerThread:
         """Fence on the loop, then commit the frontiers while the broker still waits for us."""
         try:
             frontiers = [
-                TopicPartition(where.topic, where.partition, frontier)
-                for where in partitions
-                if (frontier := self._fence(where)) is not None
+                committable for where in partitions if (committable := self._fence(where)) is not None
             ]
             self._tell_of("partitions.revoked", partitions)
             if frontiers:
@@ -312,7 +318,7 @@ class ConsumerThread:
             numbers = sorted(where.partition for where in partitions if where.topic == topic)
             self._log.info(event, topic=topic, partitions=numbers, **fields)
 
-    def _fence(self, where: TopicPartition) -> int | None:
+    def _fence(self, where: TopicPartition) -> TopicPartition | None:
         """Fence a partition; its frontier if that is worth a commit."""
         place = (where.topic, where.partition)
         partition = self._handles.pop(place, None)
@@ -320,7 +326,10 @@ class ConsumerThread:
         if partition is None or partition.revoked:
             return None
         frontier = self._ask_loop(lambda: self._assignments.revoked(partition))
-        return frontier if frontier > partition.committed else None
+        if frontier <= partition.committed:
+            return None
+        note = partition.note if self._note is None else self._note
+        return TopicPartition(*place, frontier, note)
 
     def _starts(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
         """What Kafka has committed, and nothing else; where there is nothing, the earliest record.

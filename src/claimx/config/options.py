@@ -160,3 +160,43 @@ class ReenrichOptions:
     rate_per_s: float | None = None
     """Projects in a second at most."""
     dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryFilter:
+    """Which rows of the delay queue; None takes all."""
+
+    stage: str | None = None
+    code: str | None = None
+    """A whole code, or its first words."""
+    project: str | None = None
+    event: str | None = None
+    """A whole id, or its first 8 characters or more."""
+    due: Moment | None = None
+    """Due at that time or before; an age is from now on, and negative."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it takes every row."""
+        return self == RetryFilter()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryOptions:
+    """``claimx retries run`` and ``drop``."""
+
+    dry_run: bool = False
+    output: Format = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OffsetsGoal:
+    """``claimx offsets set``: which partitions, and where to."""
+
+    stage: str
+    topic: str | None = None
+    """None: the stage has one topic."""
+    partition: int | None = None
+    to: "Literal['earliest', 'latest'] | int | Moment" = "latest"
+    """An offset, or the first record of a time."""
+    dry_run: bool = False

@@ -49,6 +49,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Names this process; two processes on a host have two names."""
     state_dir: str = ".claimx"
     """Delay queue, spool and lock live under ``<state_dir>/<instance>/``."""
+    lost_queue: Literal["stop", "go_on"] = "stop"
+    """When the committed offsets rely on another delay queue than the one that is there."""
 
 
 class Topics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

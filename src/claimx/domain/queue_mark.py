@@ -46,11 +46,11 @@ def judge(instance: str, mark: QueueMark, metadata: Iterable[str]) -> list[str]:
         entry = _ENTRY.fullmatch(text)
         if entry is not None and entry[1] == instance:
             told[entry[2]] = max(told.get(entry[2], 0), int(entry[3]))
-    problems = [
+    problems = [  # where nothing was ever parked, nothing is missing
         f"the delay queue of {instance} is not the one that its offset commits tell of: they name {queue_id}, "
         f"with {sequence} rows inserted; the file is {mark.queue_id}: lost, or replaced"
         for queue_id, sequence in sorted(told.items())
-        if queue_id != mark.queue_id
+        if queue_id != mark.queue_id and sequence
     ]
     sequence = told.get(mark.queue_id, 0)
     if sequence > mark.sequence:
@@ -61,7 +61,7 @@ def judge(instance: str, mark: QueueMark, metadata: Iterable[str]) -> list[str]:
     return problems
 
 
-def instance_of(metadata: str) -> str | None:
-    """Name the instance that has written an entry; None if it is not ours."""
+def read(metadata: str) -> tuple[str, QueueMark] | None:
+    """The instance and the mark that an entry tells of; None if it is not ours."""
     entry = _ENTRY.fullmatch(metadata)
-    return entry[1] if entry is not None else None
+    return None if entry is None else (entry[1], QueueMark(entry[2], int(entry[3])))

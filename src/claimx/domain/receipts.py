@@ -28,15 +28,17 @@ class Partition:
 
     Args:
         start: the first offset that will be delivered.
+        note: the metadata of the commit that it starts from.
     """
 
-    __slots__ = ("_queue", "committed", "number", "position", "revoked", "topic", "unsettled")
+    __slots__ = ("_queue", "committed", "note", "number", "position", "revoked", "topic", "unsettled")
 
-    def __init__(self, topic: str, number: int, start: int) -> None:
+    def __init__(self, topic: str, number: int, start: int, note: str = "") -> None:
         self.topic = topic
         self.number = number
         self.position = start
         self.committed = start
+        self.note = note
         self.revoked = False
         self.unsettled = 0
         self._queue: deque[Receipt] = deque()

@@ -31,8 +31,12 @@ class RecordBatch:
 class Assignments(Protocol):
     """What a source tells the engine. Called on the event loop, in order with the batches."""
 
-    def assigned(self, topic: str, number: int, start: int) -> Partition:
-        """Begin a partition at ``start`` and return its handle; an older handle of it ends."""
+    def assigned(self, topic: str, number: int, start: int, note: str) -> Partition:
+        """Begin a partition at ``start`` and return its handle; an older handle of it ends.
+
+        Args:
+            note: the metadata of its committed offset; empty where there is none.
+        """
         ...
 
     def revoked(self, partition: Partition) -> int:
@@ -49,8 +53,11 @@ class Source(Protocol):
         """Wait for the next batch; None when stopped."""
         ...
 
-    async def commit(self, offsets: Sequence[tuple[Partition, int]]) -> None:
+    async def commit(self, offsets: Sequence[tuple[Partition, int]], note: str) -> None:
         """Commit frontiers; those of revoked handles are dropped when the command would run.
+
+        Args:
+            note: the metadata of these commits, and of those that a revoke makes from now on.
 
         Raises:
             TransientError: ``kafka.commit``, the broker did not take it (all of it counts as not committed).

@@ -17,17 +17,21 @@ class Partitions:
         self.max_ahead = max_ahead
         self.owned: dict[tuple[str, int], Partition] = {}
         self.counts: dict[str, TopicCounts] = {}
+        self.notes: list[str] = []
+        """Metadata of the commits that partitions started from, not judged yet."""
         self.changed = Waiters()
         self.moved = Waiters()
         self.is_dirty = False
 
-    def assigned(self, topic: str, number: int, start: int) -> Partition:
+    def assigned(self, topic: str, number: int, start: int, note: str) -> Partition:
         """Begin a partition at ``start`` and return its handle."""
         old = self.owned.get((topic, number))
         if old is not None:
             self.revoked(old)
-        partition = self.owned[topic, number] = Partition(topic, number, start)
+        partition = self.owned[topic, number] = Partition(topic, number, start, note)
         self.counts.setdefault(topic, TopicCounts())
+        if note:
+            self.notes.append(note)
         return partition
 
     def revoked(self, partition: Partition) -> int:

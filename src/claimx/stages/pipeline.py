@@ -108,7 +108,7 @@ class Pipeline:
         self._intakes = [self._intake(stage) for stage in STAGES if stage in roles.stages]
         flow = self.flow
         self._retry = Retry(ports.delay, flow.settlement, flow.fates, flow.pools.intake, flow.runtime)
-        self._commit = Commit(self._intakes, self.partitions, settings.kafka.commit_interval_s, log)
+        self._commit = Commit(self._intakes, self.partitions, ports.delay, settings, log)
 
     @property
     def counts(self) -> Mapping[str, TopicCounts]:
@@ -235,11 +235,11 @@ class Pipeline:
     def _bodies(self) -> list[tuple[str, Coroutine[None, None, None]]]:
         retries = {stage: self._retry_send(stage) for stage in ("enrich", "download")}
         return [
-            *((f"intake-{n}", self._take_in(intake)) for n, intake in enumerate(self._intakes)),
+            *((f"intake-{n}", self._kept(intake.run())) for n, intake in enumerate(self._intakes)),
             ("poison", self.flow.poison.run()),
             ("api", self.flow.api.run()),
             ("flush", Flush(self.flow, self._ports.lake).run()),
-            ("commit", self._commit.run()),
+            ("commit", self._kept(self._commit.run())),
             ("retry", self._retry.run(retries)),
             *self._workers(),
         ]
@@ -253,7 +253,7 @@ class Pipeline:
         if "download" in stages:
             sources = Sources(ports.host, ports.spool)
             download = Download(flow, self._download_settings(), sources, self._send("upload"))
-            bodies += self._pool("download", download.run, settings.download.workers)
+            bodies += self._pool("download", download.run, download.most_at_once)
         if "upload" in stages:
             upload = Upload(flow, ports.store, ports.spool, self._report)
             bodies += self._pool("upload", upload.run, settings.upload.workers)
@@ -276,12 +276,13 @@ class Pipeline:
         while True:
             await self.flow.guard.run(await channel.get(), body)
 
-    async def _take_in(self, intake: Intake) -> None:
+    async def _kept(self, body: Coroutine[None, None, None]) -> None:
+        """Run what keeps a promise; where it cannot, drain."""
         try:
-            await intake.run()
+            await body
         except EngineError as error:
             self._log.error("process.failed", error=str(error))
-            self._failure = error
+            self._failure = self._failure or error
             self.drain()
 
     def _expire(self) -> None:
@@ -294,6 +295,8 @@ class Pipeline:
                 await self._commit.once()
         except TimeoutError:
             self._log.warning("offsets.failed", error="no answer within the drain's deadline")
+        except EngineError as error:
+            self._failure = self._failure or error
 
 
 def make_flow(

@@ -9,6 +9,7 @@ Event = Literal[
     "process.failed",
     "delay_queue.recovered",
     "delay_queue.failed",
+    "delay_queue.lost",
     "delay_queue.foreign_stage",
     "delay_queue.hurried",
     "partitions.assigned",
