@@ -84,3 +84,6 @@ def test_a_person_may_go_on_without_what_was_parked(broker: Broker, tmp_path: Pa
         daemon = rig.run(rig.config(process__lost_queue='"go_on"'), "--exit-when-idle")
         assert daemon.wait(60) == 0, daemon.log()[-2000:]
         assert '"delay_queue.lost"' in daemon.log()
+        next_day = rig.run(rig.config(), "--exit-when-idle")
+        assert next_day.wait(60) == 0, next_day.log()[-2000:]
+        assert '"delay_queue.lost"' not in next_day.log()

@@ -5,9 +5,11 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from claimx.domain.answers import GetMedia
 from claimx.domain.outcomes import Outcome
-from claimx.domain.receipts import InFlight, Key, Partition, Receipt
-from claimx.ports.delay import DelayRow
+from claimx.domain.receipts import InFlight, Key, Lease, Partition, Receipt
+from claimx.errors import RowsRejectedError
+from claimx.ports.delay import DelayRow, RowKey
 from claimx.stages.buffer import EventChunk, RowChunk
 from claimx.stages.pipeline import Pipeline
 from simulation.world import World
@@ -149,6 +151,165 @@ def a_crash_is_not_counted(world: World, name: str, _: Pipeline, ports: Ports) -
     ports["delay"].recover = recover
 
 
+def a_topic_forgets(world: World, _: str, __: Pipeline, ports: Ports) -> None:
+    """Work counts as forwarded although the broker has not kept it, now and then."""
+    put = ports["handover"].put
+
+    async def forgetful(stage: str, task: Any) -> bool:
+        return True if world.rng.random() < 0.3 else await put(stage, task)
+
+    ports["handover"].put = forgetful
+
+
+def projects_go_before_their_contacts(_: World, __: str, ___: Pipeline, ports: Ports) -> None:
+    """A flush commits the project first, whose row says that all of its answer is there."""
+    lake = ports["lake"]
+    merge = lake.merge
+    held: list[Sequence[Any]] = []
+
+    async def swapped(table: str, rows: Sequence[Any]) -> None:
+        if table == "claimx_contacts":
+            held.append(rows)
+            return
+        await merge(table, rows)
+        if table == "claimx_projects":
+            await contacts()
+
+    async def contacts() -> None:
+        while held:
+            await merge("claimx_contacts", held[0])
+            held.pop(0)
+
+    async def append_log(lines: Sequence[Any]) -> None:
+        await contacts()
+        await append(lines)
+
+    append = lake.append_log
+    lake.merge, lake.append_log = swapped, append_log
+
+
+def rows_do_not_wait_for_their_project(_: World, __: str, pipeline: Pipeline, ___: Ports) -> None:
+    """Rows of an event go on while the project that they refer to is still being fetched."""
+    projects: Any = pipeline.flow.projects
+
+    async def settled(project_id: str) -> None:
+        del project_id
+
+    projects.settled = settled
+
+
+def a_flood_drops(_: World, __: str, pipeline: Pipeline, ___: Ports) -> None:
+    """In a flood a dead letter is dropped where it should wait."""
+    fates: Any = pipeline.flow.fates
+    produce = fates.produce
+
+    async def dropping(letter: Any) -> None:
+        if pipeline.flow.flood.reason is None:
+            await produce(letter)
+
+    fates.produce = dropping
+
+
+def a_stale_token_deletes(world: World, name: str, _: Pipeline, ports: Ports) -> None:
+    """A lease of an earlier try deletes the row that was parked again meanwhile."""
+    state, delay = world.delay[name], ports["delay"]
+    original = delay.delete
+
+    async def delete(leases: Sequence[Lease]) -> Sequence[Lease]:
+        for lease in leases:
+            key = RowKey(lease.origin, lease.child)
+            if key in state.rows:
+                state.rows[key] = (state.rows[key][0], lease.token)
+        return await original(leases)
+
+    delay.delete = delete
+
+
+def half_of_a_rejected_batch_is_dropped(_: World, __: str, ___: Pipeline, ports: Ports) -> None:
+    """Of a batch with a bad row only the row that was found bad is written off, and its neighbours with it."""
+    lake = ports["lake"]
+    merge = lake.merge
+
+    async def dropping(table: str, rows: Sequence[Any]) -> None:
+        try:
+            await merge(table, rows)
+        except RowsRejectedError:
+            if len(rows) == 1:
+                raise
+
+    lake.merge = dropping
+
+
+class _Lonely(InFlight):
+    def close(self, receipt: Receipt, outcome: Outcome) -> Iterable[Receipt]:
+        return list(super().close(receipt, outcome))[:1]
+
+
+def joined_receipts_are_forgotten(_: World, __: str, pipeline: Pipeline, ___: Ports) -> None:
+    """A duplicate that joined the first copy is never settled."""
+    pipeline.flow.settlement.in_flight = _Lonely()
+
+
+def the_log_comes_before_the_rows(_: World, __: str, ___: Pipeline, ports: Ports) -> None:
+    """Lines are appended, and offsets settled, before the rows of the same flush."""
+    lake = ports["lake"]
+    merge = lake.merge
+    late: list[Any] = []
+
+    async def later(table: str, rows: Sequence[Any]) -> None:
+        late.append((table, rows))
+
+    async def append_log(lines: Sequence[Any]) -> None:
+        await append(lines)
+        written, late[:] = late[:], []
+        for table, rows in written:
+            await merge(table, rows)
+
+    append = lake.append_log
+    lake.merge, lake.append_log = later, append_log
+
+
+def the_first_link_is_taken(_: World, __: str, pipeline: Pipeline, ports: Ports) -> None:
+    """A fresh link is taken from the first file of the answer, whichever that is."""
+    ask: Any = pipeline.flow.api
+    original = ask.ask
+
+    async def first(work: Any, requests: Sequence[Any]) -> Any:
+        answers = await original(work, requests)
+        if work.stage != "download":
+            return answers
+        wanted = [GetMedia(request.project_id) for request in requests]
+        every = [await ports["api"].send(request) for request in wanted]
+        return [
+            answer._replace(body=_renamed(whole.body, request.media_ids[0]))
+            for answer, whole, request in zip(answers, every, requests, strict=True)
+        ]
+
+    ask.ask = first
+
+
+def _renamed(body: Any, media_id: str) -> Any:
+    """The first item of a list, under the id that was asked for."""
+    items = body["data"]
+    return {"data": [{**items[0], "mediaID": int(media_id)}]} if items else body
+
+
+class _Remembering(InFlight):
+    """Takes a copy for done although the first one waits for its next try."""
+
+    def close(self, receipt: Receipt, outcome: Outcome) -> Iterable[Receipt]:
+        key = receipt.key
+        ended = super().close(receipt, outcome)
+        if ended and key is not None:
+            self._remember(key)
+        return ended
+
+
+def everything_is_remembered_as_done(_: World, __: str, pipeline: Pipeline, ___: Ports) -> None:
+    """A copy of work that was parked or given up is skipped as if it were committed."""
+    pipeline.flow.settlement.in_flight = _Remembering()
+
+
 BUGS: dict[str, Bug] = {
     bug.__name__: bug
     for bug in (
@@ -160,6 +321,16 @@ BUGS: dict[str, Bug] = {
         settle_after_a_revoke,
         skip_because_the_row_is_there,
         a_lease_never_comes_back,
+        a_topic_forgets,
+        projects_go_before_their_contacts,
+        rows_do_not_wait_for_their_project,
+        a_flood_drops,
+        a_stale_token_deletes,
+        half_of_a_rejected_batch_is_dropped,
+        joined_receipts_are_forgotten,
+        the_log_comes_before_the_rows,
+        the_first_link_is_taken,
+        everything_is_remembered_as_done,
         a_crash_is_not_counted,
     )
 }

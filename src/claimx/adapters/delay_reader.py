@@ -23,16 +23,16 @@ class SqliteDelayFiles:
     """
 
     def __init__(self, state_dir: str) -> None:
-        self._files = sorted(Path(state_dir).glob(f"*/{_FILE}"))
+        self._root = Path(state_dir)
 
     @property
     def instances(self) -> Sequence[str]:
-        """The directories' names."""
-        return [file.parent.name for file in self._files]
+        """The names of the directories: a file that was deleted is no reason to think that it was elsewhere."""
+        return sorted(path.name for path in self._root.glob("*") if path.is_dir())
 
     def rows(self) -> Iterator[Parked]:
         """Read one file after the other, each in one transaction."""
-        for file in self._files:
+        for file in sorted(self._root.glob(f"*/{_FILE}")):
             try:
                 yield from _rows(file)
             except sqlite3.Error as error:

@@ -62,25 +62,29 @@ class Commit:
         """
         self._partitions.is_dirty = False
         mark = await self._delay.mark()
-        self._judge(mark)
+        is_new = self._judge(mark)
         note = encode(self._process.instance, mark)
         async with asyncio.TaskGroup() as group:
             for intake in self._intakes:
                 intake.speed_up()
-                group.create_task(self._commit(intake.source, note))
+                group.create_task(self._commit(intake.source, note, is_all=is_new))
 
-    def _judge(self, mark: QueueMark) -> None:
-        """Compare what commits of earlier runs tell of the delay queue with what is there, before they are overwritten."""
+    def _judge(self, mark: QueueMark) -> bool:
+        """Compare what commits of earlier runs tell of the delay queue with what is there, before they are overwritten.
+
+        True: they tell of another queue, and a person has chosen to go on: every partition is to tell of the new one.
+        """
         problems = judge(self._process.instance, mark, self._partitions.notes)
         for problem in problems:
             self._log.error("delay_queue.lost", problem=problem)
         if problems and self._process.lost_queue == "stop":
             raise DelayFileError(problems[0], _GO_ON)
         self._partitions.notes.clear()
+        return bool(problems)
 
-    async def _commit(self, source: Source, note: str) -> None:
+    async def _commit(self, source: Source, note: str, *, is_all: bool) -> None:
         owned = [p for p in self._partitions.owned.values() if p.topic in source.topics]
-        moved = [(p, frontier) for p in owned if (frontier := p.frontier()) > p.committed]
+        moved = [(p, p.frontier()) for p in owned if is_all or p.frontier() > p.committed]
         if not moved:
             return
         try:

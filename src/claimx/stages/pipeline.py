@@ -36,6 +36,7 @@ from claimx.stages.guard import Guard
 from claimx.stages.handover import HandOver, Report
 from claimx.stages.ingest import Ingest
 from claimx.stages.intake import Intake
+from claimx.stages.laws import Laws
 from claimx.stages.partitions import Partitions
 from claimx.stages.poison import Poison
 from claimx.stages.pool import Budget, Channel
@@ -233,11 +234,18 @@ class Pipeline:
         return self._channels[stage].put if stage in self._roles.stages else self._send(stage)
 
     def _bodies(self) -> list[tuple[str, Coroutine[None, None, None]]]:
+        flow = self.flow
         retries = {stage: self._retry_send(stage) for stage in ("enrich", "download")}
         return [
             *((f"intake-{n}", self._kept(intake.run())) for n, intake in enumerate(self._intakes)),
             ("poison", self.flow.poison.run()),
             ("api", self.flow.api.run()),
+            (
+                "laws",
+                Laws(
+                    self.partitions, flow.settlement, self._ports.delay, flow.runtime.counters, self._log
+                ).run(),
+            ),
             ("flush", Flush(self.flow, self._ports.lake).run()),
             ("commit", self._kept(self._commit.run())),
             ("retry", self._retry.run(retries)),

@@ -27,6 +27,7 @@ class Retry:
         self, delay: DelayQueue, settlement: Settlement, fates: Fates, budget: Budget, runtime: Runtime
     ) -> None:
         self.is_draining = False
+        self.is_recovered = False
         self.quiet = asyncio.Lock()
         """While it is held, no row is leased."""
         self._delay = delay
@@ -39,6 +40,7 @@ class Retry:
         """Void the leases of earlier runs and count the rows: before any intake."""
         rows = await self._runtime.redo.until_done("delay_queue.failed", self._delay.recover)
         self._settlement.delay_counts.carried_over = rows
+        self.is_recovered = True
         self._runtime.log.info("delay_queue.recovered", rows=rows)
 
     def drain(self) -> None:

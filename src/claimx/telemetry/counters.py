@@ -18,6 +18,7 @@ class Counters:
         batches: batches of events that were enriched together; ``batched_events`` events in them, of
             ``batched_projects`` projects, batch by batch.
         preflights: projects that were fetched because the rows of an event refer to them.
+        ledger_violations: looks at the laws of I1 that found one broken.
         circuit_transitions: by dependency and new state.
     """
 
@@ -31,4 +32,5 @@ class Counters:
     batched_events: int = 0
     batched_projects: int = 0
     preflights: int = 0
+    ledger_violations: int = 0
     circuit_transitions: Counter[tuple[str, str]] = field(default_factory=Counter)

@@ -14,6 +14,7 @@ Event = Literal[
     "delay_queue.hurried",
     "partitions.assigned",
     "partitions.revoked",
+    "ledger.violated",
     "offsets.failed",
     "flush.failed",
     "flush.committed",
