@@ -159,3 +159,31 @@ async def test_another_instance_keeps_its_files(tmp_path):
     kept = await (await other.create("download:7")).finish()
     await LocalSpool(tmp_path / "claimx-0" / "spool").open()
     assert kept.exists()
+
+
+async def test_a_shared_spool_that_is_full_makes_the_next_file_wait_until_another_process_has_taken_one(
+    tmp_path: Path,
+) -> None:
+    spool = LocalSpool(tmp_path, keep_s=3600, limit_bytes=100)
+    await spool.open()
+    file = await spool.create("a")
+    await file.write(b"x" * 90)
+    path = await file.finish()
+    waiting = asyncio.create_task(spool.room(20))
+    await spool.room(10)
+    assert not waiting.done()
+    path.unlink()
+    async with asyncio.timeout(10):
+        await waiting
+
+
+async def test_a_shared_spool_keeps_what_waits_for_another_process_and_clears_what_is_too_old(
+    tmp_path: Path,
+) -> None:
+    young, old = tmp_path / "young", tmp_path / "old"
+    for path in (young, old):
+        path.write_bytes(b"x")
+    os.utime(old, (0, 0))
+    await LocalSpool(tmp_path, keep_s=3600).open()
+    assert young.exists()
+    assert not old.exists()

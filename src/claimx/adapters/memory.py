@@ -349,6 +349,9 @@ class MemorySpool:
         self.files: dict[Path, bytes] = {}
         self._made = 0
 
+    async def room(self, size: int) -> None:
+        """There is always room."""
+
     async def find(self, name: str) -> Path | None:
         """The path of a finished file."""
         path = Path(name)

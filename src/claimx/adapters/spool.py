@@ -7,7 +7,7 @@ import re
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from claimx.errors import TransientError
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 _MAX_NAME_CHARS = 80
+_LOOK_AGAIN_S = 1.0
 _OURS = re.compile(r"[A-Za-z0-9_-]{1,80}\.[0-9a-f]{8}\.[0-9]{1,12}")
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -27,11 +28,13 @@ class LocalSpool:
 
     Args:
         keep_s: what an earlier run left is removed when it is older; 0 where the directory is this process' alone.
+        limit_bytes: of all files in a directory that is shared; None where what this process holds tells all.
     """
 
-    def __init__(self, directory: Path, keep_s: float = 0.0) -> None:
+    def __init__(self, directory: Path, keep_s: float = 0.0, limit_bytes: int | None = None) -> None:
         self._directory = directory
         self._keep_s = keep_s
+        self._limit_bytes = limit_bytes
         self._run = secrets.token_hex(4)
         self._number = count(1)
 
@@ -50,6 +53,17 @@ class LocalSpool:
         path = self._directory / name
         return path if await asyncio.to_thread(path.is_file) else None
 
+    async def room(self, size: int) -> None:
+        """Wait until so many bytes fit beside the files that wait for another process; one too large comes alone.
+
+        Raises:
+            TransientError: ``spool.disk``.
+        """
+        if self._limit_bytes is None:
+            return
+        while (used := await asyncio.to_thread(self._used)) and used + size > self._limit_bytes:
+            await asyncio.sleep(_LOOK_AGAIN_S)
+
     async def create(self, name: str) -> "LocalSpoolFile":
         """Begin a file; its path is unique to this attempt.
 
@@ -66,6 +80,14 @@ class LocalSpool:
             TransientError: ``spool.disk``.
         """
         await asyncio.to_thread(_unlink, path)
+
+    def _used(self) -> int:
+        used = 0
+        with _disk():
+            for path in self._directory.iterdir():
+                with suppress(FileNotFoundError):  # uploaded meanwhile
+                    used += path.stat().st_size
+        return used
 
     def _clear(self) -> None:
         with _disk():

@@ -129,7 +129,7 @@ class Assembly:
             raise ConfigError(
                 "download.spool_url: download and upload are apart here: name a file:// directory that both see"
             )
-        return LocalSpool(shared, self._settings.retry.max_age_s)
+        return LocalSpool(shared, self._settings.retry.max_age_s, self._settings.download.spool_bytes)
 
     def _producer(self) -> KafkaProducer:
         settings = self._settings

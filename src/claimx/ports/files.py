@@ -66,6 +66,10 @@ class Spool(Protocol):
         """The path of a finished file by its name; None when it is gone."""
         ...
 
+    async def room(self, size: int) -> None:
+        """Wait until so many bytes fit beside the files that wait for another process; one too large comes alone."""
+        ...
+
     async def create(self, name: str) -> SpoolFile:
         """Begin a file that is unique to this attempt.
 

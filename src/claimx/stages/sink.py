@@ -40,6 +40,7 @@ class Sink:
         self._hash.update(chunk)
         if self._file is None and self.size > self._memory_bytes:
             await self._work.hold(spool_budget, self._expected)
+            await self._spool.room(self._expected)
             self._file = await self._spool.create(self._work.task.child)
             for earlier in self._chunks:
                 await self._file.write(earlier)
