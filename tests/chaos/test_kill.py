@@ -1,54 +1,43 @@
 """kill -9 at seeded random moments: nothing is lost, nothing is twice, no offset is ahead of its effect."""
 
-import random
-import signal
 from pathlib import Path
+from random import Random
 
-import polars as pl
 import pytest
 
+from support.deaths import Team, config_of, finished, kill_one, proven
 from support.kafka import Broker
-from support.rig import Watch, rig_on, wait_until
+from support.rig import Watch, rig_on
 
-EVENTS = 5000
-KILLS = 10
 SEED = 20261124
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(600)
 def test_ten_kills_during_five_thousand_events_lose_and_double_nothing(
     broker: Broker, tmp_path: Path
 ) -> None:
-    luck = random.Random(SEED)
-    with rig_on(broker, tmp_path, SEED, EVENTS) as rig:
-        config = rig.config()
+    with rig_on(broker, tmp_path, SEED, 5000) as rig:
+        config = config_of(rig)
         rig.start_feed()
         with Watch(rig) as watch:
-            for _ in range(KILLS):
-                before = sum(rig.committed().values())
-                daemon = rig.run(config)
-                wait_until(
-                    lambda before=before: sum(rig.committed().values()) > before or rig_is_done(rig),
-                    "progress",
-                )
-                signal.sigtimedwait([], luck.uniform(0.0, 1.5))
-                daemon.kill()
+            assert kill_one(rig, config, Random(SEED), 10) > 0
             rig.feed_ended()
-            last = rig.run(config, "--exit-when-idle")
-            assert last.wait(300) == 0, last.log()[-3000:]
+            finished(rig, config)
         assert watch.samples > 20
         assert watch.found == []
-        manifest = rig.manifest
-        assert sum(rig.committed().values()) == manifest.records
-        assert rig.unlogged(rig.committed()) == []
-        assert rig.problems() == []
-        events = rig.table("claimx_events")
-        assert events.height == EVENTS
-        assert events["event_id"].n_unique() == EVENTS
-        for table in ("claimx_projects", "claimx_attachments", "claimx_attachment_metadata"):
-            key = "project_id" if table == "claimx_projects" else "media_id"
-            assert rig.table(table).select(pl.col(key).is_duplicated().sum()).item() == 0
+        proven(rig, config)
+        events = rig.table("claimx_events")["event_id"]
+        assert len(events) == events.n_unique() == 5000
 
 
-def rig_is_done(rig: object) -> bool:
-    return sum(rig.committed().values()) == rig.manifest.records  # type: ignore[attr-defined]
+@pytest.mark.timeout(600)
+def test_four_processes_of_which_one_is_killed_every_few_seconds_come_to_the_same_as_one(
+    broker: Broker, tmp_path: Path
+) -> None:
+    with rig_on(broker, tmp_path, SEED, 1500) as rig:
+        team = Team(rig)
+        rig.start_feed()
+        assert team.kill_in_turn(Random(SEED)) > 2
+        rig.feed_ended()
+        team.end()
+        proven(rig, team.configs["results"])

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from claimx.domain.queue_mark import QueueMark, encode
 from claimx.domain.tasks import EnrichmentTask, Origin, encode_task
 from support.commands import claimx, claimx_json
 from support.kafka import Broker
-from support.rig import CLAIMX
+from support.rig import rig_on, wait_until
 from support.settled import Settled, all_committed, commit_as, produce, settled_run
 
 pytestmark = pytest.mark.timeout(180)
@@ -164,14 +163,15 @@ def lose_a_log_line(copy: Settled) -> dict[str, Any]:
 def change_a_log_line(copy: Settled) -> dict[str, Any]:
     line = a_line(copy, outcome="committed")
     copy.delete(LOG, f'partition = {line["partition"]} AND "offset" = {line["offset"]}')
-    wrong = copy.table(LOG).filter(pl.col("outcome") == "committed").tail(1)
+    wrong = copy.table(LOG).filter(pl.col("outcome") == "committed", pl.col("child").is_null()).tail(1)
     copy.append(
         LOG,
         wrong.with_columns(
             pl.lit(line["offset"]).alias("offset"), pl.lit(line["partition"]).alias("partition")
         ),
     )
-    return {"check": "records", "origin": place(line), "event_id": line["event_id"]}
+    what = f"the event log tells of another event at its place: {wrong['event_id'][0]}"
+    return {"check": "records", "origin": place(line), "event_id": line["event_id"], "what": what}
 
 
 def lose_a_delay_row(copy: Settled) -> dict[str, Any]:
@@ -313,8 +313,12 @@ def test_forwarded_work_that_waits_on_its_topic_or_went_on_is_no_problem(copy: S
     copy.delete(LOG, f"event_id IN ('{waits}', '{went}')")
     copy.append(LOG, told.with_columns(outcome=pl.lit("forwarded")))
     taken = told.filter(pl.col("event_id") == went)
-    copy.append(LOG, taken.with_columns(topic=pl.lit(rig.topics.enrichment_pending), offset=pl.lit(4711)))
-    assert {each["event_id"] for each in found(copy) if each["check"] == "forwarded"} == {waits}
+    passed_on = {"topic": pl.lit(rig.topics.enrichment_pending), "offset": pl.lit(4711)}
+    copy.append(LOG, taken.with_columns(**passed_on, outcome=pl.lit("parked")))
+    assert {(each["check"], each["event_id"]) for each in found(copy) if each["check"] != "rows"} == {
+        ("forwarded", waits),
+        ("parked", went),  # the line of the task itself is no trace of what it says
+    }
     task = EnrichmentTask(
         event_id=waits,
         event_type="PROJECT_CREATED",
@@ -324,19 +328,7 @@ def test_forwarded_work_that_waits_on_its_topic_or_went_on_is_no_problem(copy: S
         first_tried_at=0,
     )
     produce(rig, rig.topics.enrichment_pending, 2, encode_task(task))
-    assert [each for each in found_or_none(copy) if each["check"] == "forwarded"] == []
-
-
-def found_or_none(settled: Settled) -> list[dict[str, Any]]:
-    done = subprocess.run(
-        [CLAIMX, "verify", *settled.options, "-o", "json"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    problems: list[dict[str, Any]] = json.loads(done.stdout)["problems"]
-    return problems
+    assert {each["event_id"] for each in found(copy) if each["check"] != "rows"} == {went}
 
 
 def test_what_waits_on_another_host_is_unprovable_and_said(copy: Settled) -> None:
@@ -392,3 +384,46 @@ def test_what_cannot_be_reached_has_its_exit_code(copy: Settled, tmp_path: Path)
         msgspec.json.decode(claimx("verify", *copy.options, "-o", "json", code=1).stderr)["error"]["code"]
         == "failed"
     )
+
+
+def test_beside_a_running_daemon_it_never_cries_wolf(broker: Broker, tmp_path: Path) -> None:
+    with rig_on(broker, tmp_path, 9, 1500, faults=True) as rig:
+        config = rig.config(
+            api__max_concurrent="4", lake__flush_interval_s="0.5", retry__delays_s="[1.0, 1.0, 1.0, 1.0]"
+        )
+        rig.start_feed()
+        rig.run(config)
+        wait_until(lambda: sum(rig.committed().values()) > 0, "a first commit")
+        seen = 0
+        while (looked_at := records_looked_at(config)) < rig.manifest.records:
+            seen += looked_at > 0
+        assert seen > 2, "the daemon was done before it was looked at"
+
+
+def records_looked_at(config: Path) -> int:
+    report = claimx_json("verify", "-c", config)
+    return numbers(report)["records"][0]
+
+
+def test_a_run_of_stages_with_topics_between_them_is_clean_and_a_lost_line_of_a_task_is_found(
+    broker: Broker, tmp_path: Path
+) -> None:
+    with rig_on(broker, tmp_path, 10, 200) as rig:
+        config = rig.config(
+            edges__enrich='"topic"',
+            edges__download='"topic"',
+            download__spool_url=f'"file://{tmp_path}/spool"',
+        )
+        rig.feed_all()
+        assert rig.run(config, "--exit-when-idle").wait(120) == 0
+        report = claimx_json("verify", "--files", "-c", config)
+        assert report["is_clean"], report["problems"]
+        log = rig.table(LOG)
+        assert numbers(report)["records"][0] == log.height > rig.manifest.records
+        assert numbers(report)["forwarded"][0] == log.filter(pl.col("outcome") == "forwarded").height > 100
+        lost = log.filter(pl.col("topic") == rig.topics.downloads_pending).row(0, named=True)
+        settled = Settled(rig, config, tmp_path)
+        settled.delete(LOG, f"event_id = '{lost['event_id']}' AND topic = '{rig.topics.downloads_pending}'")
+        problems = found(settled)
+        assert {"records", "forwarded"} >= {each["check"] for each in problems}
+        assert any(each["origin"] == place(lost) for each in problems)

@@ -106,7 +106,8 @@ def apache_broker(directory: Path, jars: Path = JARS) -> Iterator[Apache]:
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     java = ["java", "-Xmx512m", "-cp", f"{jars}/*"]
     with log.open("wb") as out:
-        formatted = [*java, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
+        named = f"--cluster-id={cluster_id}"  # with a =: one id in 64 begins with a dash
+        formatted = [*java, "kafka.tools.StorageTool", "format", named, "-c", str(properties)]
         subprocess.run(formatted, stdout=out, stderr=out, check=True, timeout=START_S)
         process = subprocess.Popen([*java, "kafka.Kafka", str(properties)], stdout=out, stderr=out)
     try:

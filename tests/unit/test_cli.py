@@ -64,6 +64,9 @@ COMMANDS = [
     ("dlq", "replay"),
     ("dlq", "purge"),
     ("dlq", "export"),
+    ("reenrich",),
+    ("trace",),
+    ("verify",),
     ("completion",),
     ("version",),
 ]

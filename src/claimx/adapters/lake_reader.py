@@ -16,6 +16,7 @@ from claimx.ports.dlq import Shelf, Span
 from claimx.ports.inspection import Absent, Line, Period, Stored, Twice
 
 _ROWS_AT_ONCE = 20_000
+_EVENTS_AT_ONCE = 100_000
 _BEFORE, _AFTER = timedelta(days=2), timedelta(days=1)
 """Where the row of an event of a day mostly lies, by its own date; the rest is looked for everywhere."""
 _PLACE = ("topic", "partition", "offset")
@@ -122,30 +123,13 @@ class DeltaAudit:
         return self._lines(joined.with_columns(pl.col("went_on").fill_null(value=False)))
 
     def absent(self, day: date, period: Period) -> Iterator[Absent]:
-        """Join the day's events with the tables."""
-        settled = self._collect(
-            self._day(day, period)
-            .filter(
-                pl.col("topic").is_in(self._event_topics),
-                pl.col("child").is_null(),
-                pl.col("event_id").is_not_null(),
-            )
-            .select(*_PLACE, "event_id", "event_type", "outcome")
-            .unique(["event_id", "event_type", "outcome"])
-        )
-        rows = self._events_of(settled, day)
-        missing = settled.join(rows, on="event_id", how="anti")
-        yield from _absences(missing.with_columns(table=pl.lit(EVENTS.name), key=pl.col("event_id")))
-        owing = (
-            rows.join(settled, on="event_id")
-            .filter(pl.col("event_type") == pl.col("kind"), pl.col("outcome").is_in(_WORKED))
-            .join(self._dead_letters(), on="event_id", how="anti")
-        )
-        for table, key, debtors in _debts(owing):
-            there = self.tables.scan(table).select(key=pl.col(key).cast(pl.String))
-            unpaid = debtors.lazy().join(there, on="key", how="anti").with_columns(table=pl.lit(table))
-            yield from _absences(self._collect(unpaid))
-        yield from _absences(self._collect(self._without_file(day, period)))
+        """Join the day's events with the tables, in portions: what is held grows with neither day nor table."""
+        portions = 1 + self.count(day, period) // _EVENTS_AT_ONCE
+        for number in range(portions):
+            is_mine = pl.col("event_id").hash() % portions == number
+            lines = self._day(day, period).filter(pl.col("event_id").is_not_null(), is_mine)
+            yield from self._without_rows(lines, day)
+            yield from self._without_file(lines)
 
     def twice(self, table: str) -> Iterator[Twice]:
         """Group by a hash of the key, then the few suspects by the key itself."""
@@ -197,6 +181,47 @@ class DeltaAudit:
         for topic, partition, offset, *rest in _pieces(found):
             yield Line(Origin(topic, partition, offset), *rest)
 
+    def _without_rows(self, lines: pl.LazyFrame, day: date) -> Iterator[Absent]:
+        of_records = lines.filter(pl.col("topic").is_in(self._event_topics), pl.col("child").is_null())
+        settled = self._collect(
+            of_records.select(*_PLACE, "event_id", "event_type", "outcome").unique(
+                ["event_id", "event_type", "outcome"]
+            )
+        )
+        rows = self._events_of(settled, day)
+        missing = settled.join(rows, on="event_id", how="anti")
+        yield from _absences(missing.with_columns(table=pl.lit(EVENTS.name), key=pl.col("event_id")))
+        owing = (
+            rows.join(settled, on="event_id")
+            .filter(pl.col("event_type") == pl.col("kind"), pl.col("outcome").is_in(_WORKED))
+            .join(self._dead_letters(), on="event_id", how="anti")
+        )
+        for table, key, debtors in _debts(owing):
+            yield from self._unpaid(debtors, table, key)
+
+    def _without_file(self, lines: pl.LazyFrame) -> Iterator[Absent]:
+        """Media whose link one of the events brought, and that are not in the inventory."""
+        events = self._collect(
+            lines.filter(pl.col("event_type") == _FILE_ADDED, pl.col("outcome").is_in(_WORKED))
+            .select(*_PLACE, "event_id", "outcome")
+            .unique("event_id")
+        ).join(self._dead_letters(), on="event_id", how="anti")
+        linked = (
+            self.tables.scan("claimx_attachment_metadata")
+            .filter(pl.col("full_download_link").is_not_null())
+            .select("event_id", key="media_id")
+            .join(events.lazy().select("event_id"), on="event_id", how="semi")
+        )
+        debtors = self._collect(linked).join(events, on="event_id")
+        yield from self._unpaid(debtors, ATTACHMENTS.name, "media_id")
+
+    def _unpaid(self, debtors: pl.DataFrame, table: str, column: str) -> Iterator[Absent]:
+        """Those whose key a table does not have; the table streams by, the debtors are held."""
+        keys = self.tables.scan(table).select(key=pl.col(column).cast(pl.String))
+        paid = self._collect(keys.join(debtors.lazy().select("key"), on="key", how="semi").unique())
+        unpaid = debtors.join(paid, on="key", how="anti")
+        yield from _absences(unpaid.with_columns(table=pl.lit(table)))
+
     def _events_of(self, settled: pl.DataFrame, day: date) -> pl.DataFrame:
         """The rows of events: near their day, then, of those that are not there, anywhere."""
         ids = settled.select("event_id").unique()
@@ -214,25 +239,6 @@ class DeltaAudit:
             dead = self._log().filter(pl.col("outcome") == _DEAD, pl.col("event_id").is_not_null())
             self._dead = self._collect(dead.select("event_id").unique())
         return self._dead
-
-    def _without_file(self, day: date, period: Period) -> pl.LazyFrame:
-        """Media whose link an event of the day brought, and that are not in the inventory."""
-        events = (
-            self._day(day, period)
-            .filter(pl.col("event_type") == _FILE_ADDED, pl.col("outcome").is_in(_WORKED))
-            .filter(pl.col("event_id").is_not_null())
-            .select(*_PLACE, "event_id", "outcome")
-            .unique("event_id")
-            .join(self._dead_letters().lazy(), on="event_id", how="anti")
-        )
-        linked = (
-            self.tables.scan("claimx_attachment_metadata")
-            .filter(pl.col("full_download_link").is_not_null())
-            .select("event_id", key="media_id")
-        )
-        stored = self.tables.scan(ATTACHMENTS.name).select(key="media_id")
-        unstored = linked.join(events, on="event_id").join(stored, on="key", how="anti")
-        return unstored.with_columns(table=pl.lit(ATTACHMENTS.name))
 
 
 def _within(log: pl.LazyFrame, period: Period) -> pl.LazyFrame:

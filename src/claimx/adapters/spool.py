@@ -61,7 +61,7 @@ class LocalSpool:
         """
         if self._limit_bytes is None:
             return
-        while (used := await asyncio.to_thread(self._used)) and used + size > self._limit_bytes:
+        while (used := await asyncio.to_thread(self._used)) and used + size > self._limit_bytes:  # noqa: ASYNC110 # another process frees it
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def create(self, name: str) -> "LocalSpoolFile":

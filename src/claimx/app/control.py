@@ -9,7 +9,7 @@ import msgspec
 from claimx import __version__
 from claimx.adapters.control_socket import Refusal
 from claimx.config.tree import Settings
-from claimx.errors import ClaimxError, TransientError
+from claimx.errors import ClaimxError, OperationError, TransientError
 from claimx.ops.retries import RetryDesk
 from claimx.ports.control import AskStatus, Command, DelayStatus, Drain, Draining, Queue, Status
 from claimx.stages.guard import captured
@@ -53,8 +53,10 @@ class Control:
             case Drain():
                 self._pipeline.drain()
                 return Draining(self._pipeline.live)
-            case _:
+            case _ if self._pipeline.retry.is_recovered:
                 return await self._desk.step(command)
+            case _:
+                raise OperationError("the process is still counting its rows", "try again in a moment")
 
     async def _status(self, *, with_lag: bool) -> Status:
         pipeline, flow = self._pipeline, self._pipeline.flow
@@ -82,9 +84,13 @@ class Control:
                 "spool": Queue(pools.spool.used, pools.spool.limit),
             },
             lag=lag,
-            ledger_violation=pipeline.partitions.violation()
-            or (None if delay.waiting is None else delay.counts.violation(delay.waiting)),
+            ledger_violation=pipeline.partitions.violation() or self._delay_violation(delay),
         )
+
+    def _delay_violation(self, delay: DelayStatus) -> str | None:
+        if delay.waiting is None or not self._pipeline.retry.is_recovered:
+            return None
+        return delay.counts.violation(delay.waiting)
 
     async def _delay_status(self) -> DelayStatus:
         """Rows first, then the counts at once: a row that was parked or deleted meanwhile would look like a violation."""

@@ -32,12 +32,12 @@ from claimx.ops.retries_sweep import (
     carry_out,
     change_text,
     list_text,
+    rows_of,
     survey,
-    sweep,
     totals_text,
     wanted_of,
 )
-from claimx.ports.control import DropRetries, ListRetries, Retries, RunRetries
+from claimx.ports.control import DropRetries, Retries, RunRetries
 from claimx.telemetry.log import Log, configure
 
 PARTIAL = 6
@@ -98,7 +98,9 @@ def change(load: Load, verb: Verb, asked: RetryFilter, options: RetryOptions, co
             was done.
     """
     with TerminalWatch() as watch, ended_by_ctrl_c(watch):
-        report = asyncio.run(_change(load().settings, verb, asked, options, partial(answer_to, confirm), watch))
+        report = asyncio.run(
+            _change(load().settings, verb, asked, options, partial(answer_to, confirm), watch)
+        )
     as_json = msgspec.json.encode(report).decode()
     print_lines(change_text(report, verb.done) if options.output == "text" else [as_json])
     if report.interrupted:
@@ -114,12 +116,8 @@ async def _list(
     async with _opened(settings) as (queue, through, _):
         wanted = wanted_of(asked, WallClock().now())
         if output == "jsonl":
-            left = limit
-            async for page in sweep(queue, ListRetries, wanted, watch):
-                print_lines(msgspec.json.encode(row).decode() for row in page.rows[:left])
-                left = None if left is None else left - len(page.rows)
-                if left is not None and left <= 0:
-                    return
+            async for row in rows_of(queue, wanted, limit, watch):
+                print_lines([msgspec.json.encode(row).decode()])
             return
         report = ListReport(through=through)
         await survey(queue, wanted, report, limit or _DEFAULT_LIMIT, watch)

@@ -10,9 +10,12 @@ from claimx import __version__
 from claimx.cli.about import COMPLETION_HELP, VERSION_HELP, completion, version
 from claimx.cli.configs import configs
 from claimx.cli.dlq import dlq
+from claimx.cli.offsets import offsets
 from claimx.cli.options import help_alone
 from claimx.cli.reenrich import REENRICH_HELP, reenrich
+from claimx.cli.retries import retries
 from claimx.cli.run import RUN_HELP, SANDBOX_HELP, bench, run, sandbox
+from claimx.cli.status import STATUS_HELP, status
 from claimx.cli.tables import tables
 from claimx.cli.topics import topics
 from claimx.cli.trace import TRACE_HELP, trace
@@ -47,6 +50,9 @@ _root.add_typer(configs, name="config")
 _root.add_typer(tables, name="tables")
 _root.add_typer(topics, name="topics")
 _root.add_typer(dlq, name="dlq")
+_root.add_typer(retries, name="retries")
+_root.add_typer(offsets, name="offsets")
+_root.command(help=STATUS_HELP, short_help="Tell the live numbers of the running process.")(status)
 _root.command(help=REENRICH_HELP, short_help="Fetch projects anew.")(reenrich)
 _root.command(help=TRACE_HELP, short_help="Tell the whole story of an event, a file or a project.")(trace)
 _root.command(help=VERIFY_HELP, short_help="Prove that nothing is lost and nothing is twice.")(verify)

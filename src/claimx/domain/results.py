@@ -7,7 +7,7 @@ import msgspec
 
 from claimx.domain.events import RECORD_OVERHEAD_BYTES
 from claimx.domain.outcomes import BuryIt, Verdict
-from claimx.domain.tasks import CachedFile, DownloadTask
+from claimx.domain.tasks import CachedFile, DownloadTask, refuse_newer, stamped
 from claimx.domain.times import SECOND, Micros
 from claimx.errors import PoisonError
 
@@ -80,9 +80,9 @@ def read_result(value: bytes, offset: int) -> ResultRecord:
     try:
         result = _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        refuse_newer("result", stamped(value), VERSION)
         raise PoisonError("result.malformed", str(error)) from error
-    if result.v > VERSION:
-        raise PoisonError("result.version", f"version {result.v} is newer than {VERSION}")
+    refuse_newer("result", result.v, VERSION)
     return ResultRecord(result, offset, len(value) + RECORD_OVERHEAD_BYTES)
 
 

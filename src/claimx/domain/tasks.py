@@ -153,8 +153,16 @@ class CachedFile(msgspec.Struct, frozen=True, tag="upload", tag_field="kind"):
 
 Task = EnrichmentTask | ProjectTask | DownloadTask | CachedFile
 
+
+class _Stamp(msgspec.Struct):
+    """What any version of a message has."""
+
+    v: int = 0
+
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Task] = msgspec.json.Decoder(Task)
+_stamps = msgspec.json.Decoder(_Stamp)
 
 
 def enrichment_task(event: Event, origin: Origin, now: Micros) -> EnrichmentTask:
@@ -204,10 +212,28 @@ def decode_task(value: bytes) -> Task:
     try:
         task = _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        refuse_newer("task", stamped(value), VERSION)
         raise PoisonError("task.malformed", str(error)) from error
-    if task.v > VERSION:
-        raise PoisonError("task.version", f"version {task.v} is newer than {VERSION}")
+    refuse_newer("task", task.v, VERSION)
     return task
+
+
+def stamped(value: bytes) -> int:
+    """Read the version of a message whose other fields do not fit, for a newer one may have other fields; else 0."""
+    try:
+        return _stamps.decode(value).v
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return 0
+
+
+def refuse_newer(what: str, version: int, known: int) -> None:
+    """Refuse a message that a newer claimx wrote.
+
+    Raises:
+        PoisonError: ``<what>.version``.
+    """
+    if version > known:
+        raise PoisonError(f"{what}.version", f"version {version} is newer than {known}")
 
 
 class TaskRecord(msgspec.Struct, gc=False):

@@ -42,6 +42,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ("spool.", "the local disk refused: make room below process.state_dir, then replay"),
     ("lake.", "a table cannot hold a value of this row: look at detail; replay after a fix of claimx"),
     ("row.", "a table cannot hold a value of this row: look at detail; replay after a fix of claimx"),
+    (
+        "retry.dropped",
+        "an operator dropped it from the delay queue: replay it if it is wanted, else purge it",
+    ),
     ("bug.", "a bug in claimx: report code and detail; upgrade, then replay"),
     ("task.", "the task is not of this version of claimx: upgrade, then replay"),
 )

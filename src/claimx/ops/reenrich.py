@@ -84,7 +84,7 @@ class Reenrich:
         return found
 
     async def run(self, project_ids: Sequence[str], watch: Watch) -> None:
-        """Ask the API for each project's lists, and produce; a project is whole on the topic, or it is a failure.
+        """Ask the API for each project's lists, and produce; what failed may be asked for again, whole.
 
         Raises:
             AuthError: the API or Kafka refuses us.
@@ -104,16 +104,12 @@ class Reenrich:
 
     async def _one(self, project_id: str) -> None:
         try:
-            async with asyncio.TaskGroup() as group:
-                tasks = group.create_task(self._api.send(GetTasks(project_id)))
-                videos = group.create_task(self._api.send(GetVideos(project_id)))
-        except* (TransientError, PermanentError) as errors:
-            first = next(error for error in errors.exceptions if isinstance(error, ItemError))
-            self._failed(f"project {project_id}", first)
+            tasks = await self._api.send(GetTasks(project_id))
+            videos = await self._api.send(GetVideos(project_id))
+        except (TransientError, PermanentError) as error:
+            self._failed(f"project {project_id}", error)
             return
-        made = list(
-            project_tasks(project_id, assignment_ids(tasks.result()), video_ids(videos.result()), self._run)
-        )
+        made = list(project_tasks(project_id, assignment_ids(tasks), video_ids(videos), self._run))
         if not self.report.dry_run:
             records = [(self.report.topic, outgoing(task, self._run)) for task in made]
             refused = [answer for answer in await asyncio.to_thread(self._producer.send, records) if answer]
@@ -138,7 +134,8 @@ def as_text(report: Report) -> Iterator[str]:
     """What was asked for, then what failed."""
     parts = ", ".join(f"{number:,} {name}" for name, number in report.tasks.items()) or "nothing"
     done = "would be asked for" if report.dry_run else f"asked for, on {report.topic}"
-    yield f"{report.projects:,} projects {done}: {parts}"
+    plural = "" if report.projects == 1 else "s"
+    yield f"{report.projects:,} project{plural} {done}: {parts}"
     for failure in report.failures[:_FAILURES_SHOWN]:
         yield f"failed: {shown(failure.subject)}: {shown(failure.reason)}"
     if len(report.failures) > _FAILURES_SHOWN:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from claimx.domain.queue_mark import instance_of
+from claimx.domain import queue_mark
 from claimx.domain.tables import ATTACHMENTS, TABLES
 from claimx.domain.times import SECOND, Micros, format_time
 from claimx.ops.dlq import Watch
@@ -127,8 +127,8 @@ class Verify:
 
     def _sees_all_queues(self, found: list[Range]) -> bool:
         """Whether this host has the delay queue of every process that has committed."""
-        told = {instance_of(each.metadata) for each in found}
-        others = sorted(name for name in told if name and name not in self._evidence.delay.instances)
+        told = {entry[0] for each in found if (entry := queue_mark.read(each.metadata)) is not None}
+        others = sorted(told - set(self._evidence.delay.instances))
         if others:
             where = f"the delay queues of {', '.join(others)} are not on this host"
             self.report.notes.append(f"{where}: what waits there cannot be told from what is lost")

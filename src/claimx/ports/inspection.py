@@ -227,7 +227,7 @@ class DelayFiles(Protocol):
 
     @property
     def instances(self) -> Sequence[str]:
-        """The processes that have one."""
+        """The processes of this host: each has one, or has lost it."""
         ...
 
     def rows(self) -> Iterator[Parked]:

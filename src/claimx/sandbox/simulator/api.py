@@ -6,18 +6,18 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from claimx.domain.times import DAY, SECOND
+from claimx.domain.times import DAY, SECOND, Micros
 from claimx.sandbox.simulator.demands import Action, Report
 from claimx.sandbox.simulator.documents import list_shape, media_items, project_document, video_report
-from claimx.sandbox.simulator.faults import Faults
-from claimx.sandbox.simulator.gate import Gate, now, refusal
+from claimx.sandbox.simulator.faults import Faults, Rule
+from claimx.sandbox.simulator.gate import Gate, refusal
 from claimx.sandbox.simulator.signing import Signer
 from claimx.sandbox.simulator.task_document import task_document
 from claimx.sandbox.simulator.world import MEGABYTE, Media, Project, World
 
 BASE = "/service/cxedirest"
-_TTL_MS = DAY // SECOND * 1000
-_TTL_S = 3600
+_FILE_LIFE_S = DAY / SECOND
+_OBJECT_LIFE_S = 3600.0
 
 
 def answer(document: object) -> web.Response:
@@ -33,12 +33,18 @@ class Api:
     """
 
     def __init__(
-        self, world: World, faults: Faults, signer: Signer, bases: Callable[[], tuple[str, str]]
+        self,
+        world: World,
+        faults: Faults,
+        signer: Signer,
+        bases: Callable[[], tuple[str, str]],
+        now: Callable[[], Micros],
     ) -> None:
         self._world = world
         self._faults = faults
         self._signer = signer
         self._bases = bases
+        self._now = now
 
     def add_routes(self, app: web.Application, gate: Gate) -> None:
         """Put every endpoint behind the gate."""
@@ -69,7 +75,7 @@ class Api:
         if "mediaIds" in request.query:
             ids = {part.strip() for part in request.query["mediaIds"].split(",")}
             wanted = [media for media in wanted if str(media.media_id) in ids]
-        moment = now()
+        moment = self._now()
         shown = [
             media for media in wanted if not self._faults.is_hidden("media", str(media.media_id), moment)
         ]
@@ -80,7 +86,7 @@ class Api:
         """Endpoint 3. Without ``full=true`` the answers of the form are left out."""
         identity = request.match_info["id"]
         task = self._world.task(int(identity)) if _is_id(identity) else None
-        if task is None or self._faults.is_hidden("task", identity, now()):
+        if task is None or self._faults.is_hidden("task", identity, self._now()):
             return _unknown("assignment")
         document = task_document(self._world, task)
         if request.query.get("full") != "true":
@@ -94,7 +100,7 @@ class Api:
         if project is None:
             return _unknown("project")
         if asked.report_type == "VIDEO_COLLABORATION":
-            moment = now()
+            moment = self._now()
             videos = [v for v in project.videos if not self._faults.is_hidden("report", str(v), moment)]
             return answer(video_report(self._world, project._replace(videos=tuple(videos))))
         names = {"assignmentId", "taskId", "taskName", "status"}
@@ -133,7 +139,7 @@ class Api:
 
     def _project(self, identity: str) -> Project | None:
         project = self._world.project_of(int(identity)) if _is_id(identity) else None
-        if project is None or self._faults.is_hidden("project", identity, now()):
+        if project is None or self._faults.is_hidden("project", identity, self._now()):
             return None
         return project
 
@@ -142,16 +148,21 @@ class Api:
         if not media.has_link:
             return None
         file_base, object_base = self._bases()
-        moment = now()
-        if self._faults.striking(frozenset({"expired_link"}), "media", (str(media.media_id),)):
+        moment, ids = self._now(), (str(media.media_id),)
+        if self._faults.striking(frozenset({"expired_link"}), "media", ids):
             moment -= 2 * DAY
+        short = self._faults.striking(frozenset({"short_link"}), "media", ids)
         if media.kind == "mp4" and media.size >= MEGABYTE:
-            return self._signer.object_link(object_base, media, moment, _TTL_S)
-        return self._signer.file_link(file_base, media, moment, _TTL_MS)
+            return self._signer.object_link(object_base, media, moment, int(_life_s(short, _OBJECT_LIFE_S)))
+        return self._signer.file_link(file_base, media, moment, int(_life_s(short, _FILE_LIFE_S) * 1000))
 
 
 def _is_id(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= len("1234567890")
+
+
+def _life_s(rules: Sequence[Rule], usual_s: float) -> float:
+    return min((rule.seconds for rule in rules), default=usual_s)
 
 
 def _unknown(thing: str) -> web.Response:

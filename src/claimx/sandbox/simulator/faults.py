@@ -35,6 +35,7 @@ Kind = Literal[
     "large",  # a file is `bytes` long, and comes piece by piece; `times` does not count
     "hidden",  # project, media, task or video not shown until `seconds` after it was first asked for
     "expired_link",  # the media list hands out links that are expired already
+    "short_link",  # the media list hands out links that hold for `seconds`
     "needs_token",  # the file service wants the API's Basic token
 ]
 Endpoint = Literal[

@@ -26,7 +26,7 @@ LOGIN = "/login"
 PAGE = "<!DOCTYPE html><html><head><title>Log in</title></head><body>Your session has ended.</body></html>"
 
 
-def now() -> Micros:
+def wall_time() -> Micros:
     """Microseconds since 1970 UTC."""
     return time.time_ns() // 1000
 
@@ -73,7 +73,7 @@ class Gate:
             wrong = await complaint(endpoint, request)
             if wrong is not None:
                 return refusal(400, wrong)
-        if self._faults.is_over_limit(endpoint, now()):
+        if self._faults.is_over_limit(endpoint, wall_time()):
             return refusal(429, "Too many requests", {"Retry-After": "1"})
         for rule in self._faults.striking(_BEFORE, endpoint, ids):
             answer = await self._instead(rule, request)

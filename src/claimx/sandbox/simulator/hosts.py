@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from aiohttp import web
 
+from claimx.domain.times import Micros
 from claimx.sandbox.simulator.faults import Faults
-from claimx.sandbox.simulator.gate import PAGE, Gate, now
+from claimx.sandbox.simulator.gate import PAGE, Gate
 from claimx.sandbox.simulator.signing import BUCKET, FILE_SERVICE, Signer, media_id_of
 from claimx.sandbox.simulator.stats import Stats
 from claimx.sandbox.simulator.world import Media, World
@@ -25,13 +26,20 @@ class Hosts:
     """
 
     def __init__(
-        self, world: World, faults: Faults, stats: Stats, signer: Signer, object_base: Callable[[], str]
+        self,
+        world: World,
+        faults: Faults,
+        stats: Stats,
+        signer: Signer,
+        object_base: Callable[[], str],
+        now: Callable[[], Micros],
     ) -> None:
         self._world = world
         self._faults = faults
         self._stats = stats
         self._signer = signer
         self._object_base = object_base
+        self._now = now
 
     def add_file_service(self, app: web.Application, gate: Gate) -> None:
         """Put the file service behind the gate."""
@@ -45,15 +53,15 @@ class Hosts:
 
     async def redirect(self, request: web.Request) -> web.Response:
         """Answer 302 to the object host; a link that is bad or old gets the log-in page, with 200."""
-        media = self._signer.of_file_link(request.match_info["uuid"], request.query, now())
+        media = self._signer.of_file_link(request.match_info["uuid"], request.query, self._now())
         if media is None:
             return web.Response(text=PAGE, content_type="text/html")
-        location = self._signer.object_link(self._object_base(), media, now(), _TTL_S)
+        location = self._signer.object_link(self._object_base(), media, self._now(), _TTL_S)
         return web.Response(status=302, headers={"Location": location})
 
     async def object(self, request: web.Request) -> web.Response:
         """Answer a presigned GET, whole or a range; anything else is refused: the signature is for GET."""
-        found = self._signer.of_object_link(request.method, request.path, request.query, now())
+        found = self._signer.of_object_link(request.method, request.path, request.query, self._now())
         if isinstance(found, str):
             return _denied(found)
         self._stats.files[found.media_id] += 1

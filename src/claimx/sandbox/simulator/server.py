@@ -1,5 +1,6 @@
 """The simulator as an HTTP server: the API and the file service on one port, the object host on another."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -7,9 +8,10 @@ from typing import Self
 import msgspec
 from aiohttp import web
 
+from claimx.domain.times import Micros
 from claimx.sandbox.simulator.api import BASE, Api, answer
 from claimx.sandbox.simulator.faults import Faults, Rule
-from claimx.sandbox.simulator.gate import LOGIN, PAGE, Gate, refusal
+from claimx.sandbox.simulator.gate import LOGIN, PAGE, Gate, refusal, wall_time
 from claimx.sandbox.simulator.hosts import Hosts
 from claimx.sandbox.simulator.signing import Signer
 from claimx.sandbox.simulator.stats import Stats
@@ -25,9 +27,12 @@ class Simulator:
 
     Args:
         token: what the API wants as ``Authorization: Basic``.
+        now: what time it is for links and for what is not visible yet.
     """
 
-    def __init__(self, world: World, faults: Faults, token: str) -> None:
+    def __init__(
+        self, world: World, faults: Faults, token: str, now: Callable[[], Micros] = wall_time
+    ) -> None:
         self._faults = faults
         self.stats = Stats()
         self._exits = AsyncExitStack()
@@ -35,8 +40,9 @@ class Simulator:
         self.object_base = ""
         gate, signer = Gate(faults, self.stats, token), Signer(world)
         self._main, self._objects = web.Application(), web.Application()
-        Api(world, faults, signer, lambda: (self.file_base, self.object_base)).add_routes(self._main, gate)
-        hosts = Hosts(world, faults, self.stats, signer, lambda: self.object_base)
+        api = Api(world, faults, signer, lambda: (self.file_base, self.object_base), now)
+        api.add_routes(self._main, gate)
+        hosts = Hosts(world, faults, self.stats, signer, lambda: self.object_base, now)
         hosts.add_file_service(self._main, gate)
         hosts.add_objects(self._objects, gate)
         for app in (self._main, self._objects):
