@@ -49,10 +49,11 @@ class Download:
         return self._settings.workers + self._settings.queue_items
 
     async def run(self, work: Work) -> None:
-        """Do one pass over a download task. That a URL has run out by its parameters never costs an attempt.
+        """Do one pass over a download task. That a URL has run out by its parameters costs no attempt.
 
         Raises:
             PermanentError: the host refuses a URL that was just asked for and has not run out.
+            ExpiredUrlError: the API gave only URLs that had run out.
             ItemError: what the file host or the API made of it; the file was not handed on then.
         """
         is_fresh = await self._freshen(work)
