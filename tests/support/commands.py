@@ -1,7 +1,11 @@
 """claimx commands in this process, as an operator without a terminal."""
 
 import io
+import os
+import pty
+import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, NamedTuple
 
@@ -32,3 +36,16 @@ def claimx(*arguments: object, code: int = 0) -> Done:
 def claimx_json(*arguments: object, code: int = 0) -> Any:
     """Run a command with ``-o json``."""
     return msgspec.json.decode(claimx(*arguments, "-o", "json", code=code).stdout)
+
+
+def on_a_terminal(command: Sequence[object], answer: str) -> tuple[str, int]:
+    """Run a command on a pseudo terminal and answer its first question; what it said, and its exit code."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*map(str, command)], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    os.close(theirs)
+    os.write(ours, f"{answer}\n".encode())
+    said, _ = process.communicate(timeout=60)
+    os.close(ours)
+    return said.decode(), process.returncode

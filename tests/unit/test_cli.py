@@ -64,6 +64,12 @@ COMMANDS = [
     ("dlq", "replay"),
     ("dlq", "purge"),
     ("dlq", "export"),
+    ("retries", "list"),
+    ("retries", "run"),
+    ("retries", "drop"),
+    ("offsets", "show"),
+    ("offsets", "set"),
+    ("status",),
     ("reenrich",),
     ("trace",),
     ("verify",),
@@ -89,7 +95,9 @@ def test_help_of_the_whole_names_every_command_and_no_rich_box(tmp_path: Path) -
     assert done.stdout.isascii()
 
 
-@pytest.mark.parametrize("group", [(), ("config",), ("bench",), ("tables",), ("topics",), ("dlq",)])
+@pytest.mark.parametrize(
+    "group", [(), ("config",), ("bench",), ("tables",), ("topics",), ("dlq",), ("retries",), ("offsets",)]
+)
 def test_a_group_alone_prints_its_help_on_stderr_and_fails(group: tuple[str, ...], tmp_path: Path) -> None:
     done = claimx(*group, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

@@ -5,24 +5,27 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from claimx.config.options import Question
+from claimx.errors import TransientError
 from claimx.ops.dlq_watch import TerminalWatch
 
 INTERRUPTED = 130
 _CLEAR = "\x1b[2J\x1b[H"
 
 
-def print_lines(lines: Iterable[str]) -> None:
-    """Write lines to stdout; a reader that has seen enough (``| head``) ends it quietly."""
+def print_lines(lines: Iterable[str]) -> bool:
+    """Write lines to stdout; False: the reader has seen enough (``| head``), and nothing more need be written."""
     try:
         for line in lines:
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 @contextmanager
@@ -53,21 +56,31 @@ def answer_to(confirm: Callable[[Question], bool], question: Question) -> bool:
 async def repeated(show: Callable[[], Awaitable[tuple[str, int]]], every_s: float | None) -> int:
     """Print once, or again and again until Ctrl-C; on a terminal each takes the place of the one before.
 
+    A watch outlives the restart of what it looks at.
+
     Args:
         show: what to print, and the exit code that it means.
         every_s: None: once.
+
+    Raises:
+        ClaimxError: as ``show``, the first time.
     """
-    loop, end = asyncio.get_running_loop(), asyncio.Event()
-    if every_s is not None:
-        loop.add_signal_handler(signal.SIGINT, end.set)
-    while not end.is_set():
-        text, code = await show()
-        print_lines([(_CLEAR if every_s is not None and sys.stdout.isatty() else "") + text])
-        if every_s is None:
-            return code
-        try:
+    text, code = await show()
+    if every_s is None:
+        print_lines([text])
+        return code
+    clear = _CLEAR if sys.stdout.isatty() else ""
+    end = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, end.set)
+    while not text or print_lines([clear + text]):
+        with suppress(TimeoutError):
             async with asyncio.timeout(every_s):
                 await end.wait()
-        except TimeoutError:
-            continue
-    return INTERRUPTED
+        if end.is_set():
+            return INTERRUPTED
+        try:
+            text, _ = await show()
+        except TransientError as error:
+            text = ""
+            sys.stderr.write(f"{error}\n")
+    return 0

@@ -33,11 +33,12 @@ from claimx.ops.retries_sweep import (
     change_text,
     list_text,
     rows_of,
+    rows_text,
     survey,
     totals_text,
     wanted_of,
 )
-from claimx.ports.control import DropRetries, Retries, RunRetries
+from claimx.ports.control import DropRetries, Retries, RetryRow, RunRetries
 from claimx.telemetry.log import Log, configure
 
 PARTIAL = 6
@@ -75,8 +76,8 @@ class Verb(NamedTuple):
     asked_from: int
 
 
-RUN = Verb(RunRetries, "claimx.retries.run/1", "made due", "make {} rows due now", ASKED_FROM)
-DROP = Verb(DropRetries, "claimx.retries.drop/1", "dropped", "drop {} rows: each becomes a dead letter", 0)
+RUN = Verb(RunRetries, "claimx.retries.run/1", "made due", "make {} due now", ASKED_FROM)
+DROP = Verb(DropRetries, "claimx.retries.drop/1", "dropped", "drop {}: each becomes a dead letter", 0)
 
 
 def list_rows(load: Load, asked: RetryFilter, limit: int | None, output: Format) -> int:
@@ -116,8 +117,7 @@ async def _list(
     async with _opened(settings) as (queue, through, _):
         wanted = wanted_of(asked, WallClock().now())
         if output == "jsonl":
-            async for row in rows_of(queue, wanted, limit, watch):
-                print_lines([msgspec.json.encode(row).decode()])
+            await _stream(rows_of(queue, wanted, limit, watch))
             return
         report = ListReport(through=through)
         await survey(queue, wanted, report, limit or _DEFAULT_LIMIT, watch)
@@ -126,6 +126,12 @@ async def _list(
         return
     print_lines(list_text(report.rows))
     sys.stderr.write(totals_text(report) + "\n")
+
+
+async def _stream(rows: AsyncIterator[RetryRow]) -> None:
+    async for row in rows:
+        if not print_lines([msgspec.json.encode(row).decode()]):
+            return
 
 
 async def _change(
@@ -147,7 +153,7 @@ async def _change(
             return report
         if report.selected > verb.asked_from:
             sys.stderr.writelines(line + "\n" for line in list_text(found.rows))
-            report.cancelled = not confirm(Question(verb.question.format(f"{report.selected:,}")))
+            report.cancelled = not confirm(Question(verb.question.format(rows_text(report.selected))))
         if not report.cancelled:
             report.leased = 0
             if verb.kind is DropRetries:
