@@ -19,7 +19,7 @@ BATCHED = tree.Enrich()
 
 async def measure(enrich: tree.Enrich, events: int, projects: int, latency_s: float) -> tuple[float, int]:
     """Events per second, and calls."""
-    tasks = events_of(World(1), events, projects, Random(7))
+    tasks = events_of(World(1), events, projects, Random(7))  # noqa: S311 # no secret
     async with stage_of(enrich, latency_s=latency_s) as stage:
         began = time.perf_counter()
         await stage.take(tasks)
@@ -37,7 +37,7 @@ async def main() -> None:
     for latency_ms in options.latency_ms:
         alone, alone_calls = await measure(ALONE, options.events, options.projects, latency_ms / 1000)
         batched, calls = await measure(BATCHED, options.events, options.projects, latency_ms / 1000)
-        print(  # noqa: T201
+        print(
             f"latency {latency_ms:5.0f} ms: alone {alone:8.1f} events/s ({alone_calls} calls), "
             f"in batches {batched:8.1f} events/s ({calls} calls): {batched / alone:.1f} x"
         )

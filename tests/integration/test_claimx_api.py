@@ -158,19 +158,40 @@ async def test_a_404_is_an_answer_without_a_body():
 
 
 @pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        (b"NaN", None),
+        (b"-Infinity", None),
+        (b"1e999", None),
+        (b"9" * 5000, None),
+        (b"9" * 30, int("9" * 30)),
+        (b'"\\ud800"', "\ud800"),
+        (b'"caf\xe9"', "caf\ufffd"),
+    ],
+)
+async def test_one_bad_character_or_number_costs_its_own_field_alone(sent, read):
+    reply = answer(200, b'{"a": ' + sent + b', "b": "caf\xc3\xa9"}', **JSON)
+    async with serving({PATH: reply}) as server, client(server) as api:
+        assert (await api.send(PROJECT)).body == {"a": read, "b": "café"}
+
+
+async def test_an_answer_that_breaks_off_is_not_shown():
+    reply = answer(200, b'{"data": {"firstName": "Pat", "street1": "100 Main St', **JSON)
+    async with serving({PATH: reply}) as server:
+        error = await failure_of(server)
+    assert error.code == "api.not_json"
+    assert "Pat" not in repr(error)
+    assert "Main" not in repr(error)
+
+
+@pytest.mark.parametrize(
     ("reply", "code"),
     [
         (answer(200, b"<!doctype html><title>log in</title>", content_type="text/html"), "api.html"),
         (answer(200, b"", **JSON), "api.not_json"),
         (answer(200, b'{"data": [', **JSON), "api.not_json"),
-        (answer(200, b'{"a": NaN}', **JSON), "api.not_json"),
-        (answer(200, b'{"a": -Infinity}', **JSON), "api.not_json"),
-        (answer(200, b'{"a": 1e999}', **JSON), "api.not_json"),
-        (answer(200, b'{"a": ' + b"9" * 5000 + b"}", **JSON), "api.not_json"),
-        (answer(200, b'{"a": "\\ud800"}', **JSON), "api.not_json"),
         (answer(200, b'{"a":' * 50_000 + b"1" + b"}" * 50_000, **JSON), "api.not_json"),
         (answer(200, b"\xef\xbb\xbf", **JSON), "api.not_json"),
-        (answer(200, b'{"a": "\xff"}', **JSON), "api.not_json"),
         (
             answer(200, '{"a": 1}'.encode("utf-16"), content_type="application/json; charset=utf-16"),
             "api.not_json",
@@ -297,7 +318,6 @@ async def test_a_token_that_cannot_be_read_again_is_an_auth_error():
         (answer(502, b"<html><h1>Bad Gateway</h1>", content_type="text/html"), "<html><h1>Bad Gateway</h1>"),
         (answer(302, b"Moved", location="https://x.example/login?state=abc"), "Moved"),
         (answer(200, b"<html>Log in</html>", content_type="text/html"), "<html>Log in</html>"),
-        (answer(200, b"not { json", **JSON), "not { json"),
     ],
 )
 async def test_an_error_says_what_the_api_said(reply, said):
@@ -328,7 +348,7 @@ async def test_what_the_api_says_never_changes_the_error(reply, said):
     assert said is None or error.detail == f"GET /export/project/7: status 503{said}"
 
 
-@pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 429, 500])
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 429, 500])
 @pytest.mark.parametrize(
     "echo",
     [

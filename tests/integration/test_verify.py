@@ -331,6 +331,14 @@ def test_forwarded_work_that_waits_on_its_topic_or_went_on_is_no_problem(copy: S
     assert {each["event_id"] for each in found(copy) if each["check"] != "rows"} == {went}
 
 
+def test_a_retry_that_was_parked_again_and_done_in_one_flush_is_no_problem(copy: Settled) -> None:
+    done = copy.table(LOG).filter(pl.col("child").is_not_null())
+    again = done.with_columns(outcome=pl.lit("parked"), attempts=pl.col("attempts") - 1)
+    not_counted = done.with_columns(outcome=pl.lit("parked"))
+    copy.append(LOG, pl.concat([again, not_counted]))
+    verify(copy)
+
+
 def test_what_waits_on_another_host_is_unprovable_and_said(copy: Settled) -> None:
     rig = copy.rig
     copy.delete_delay_row()

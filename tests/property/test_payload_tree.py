@@ -68,7 +68,7 @@ CALLS = [payloads.video() | {"recordingUrls": ["https://a.example/1?s=SECRET"]},
 TASK = payloads.assignment() | {"response": payloads.form()}
 CREATED = task("PROJECT_CREATED")
 ALL_FILES, ONE_FILE = task("PROJECT_FILE_ADDED"), task("PROJECT_FILE_ADDED", media_id=MEDIA_ID)
-ASSIGNED = task("CUSTOM_TASK_COMPLETED", task_assignment_id=ASSIGNMENT_ID)
+ASSIGNED = task("CUSTOM_TASK_ASSIGNED", task_assignment_id=ASSIGNMENT_ID)
 CALLED = task("VIDEO_COLLABORATION_COMPLETED", video_collaboration_id=VIDEO_ID)
 
 OF_PROJECT = (GetProject, sources.PROJECT)

@@ -37,7 +37,7 @@ _SNAKE = {
         zip_postcode:zipPostcode county:county country:country""",
 }
 _TASK = """template_id:taskId assignee_id:assigneeId assignor_id:assignorId assignor_email:assignor
-    date_assigned:dateAssigned date_completed:dateCompleted status:status stp_enabled:stpEnabled mfn:mfn
+    date_assigned:dateAssigned date_completed:dateCompleted status:status status_source:status stp_enabled:stpEnabled mfn:mfn
     task_name:taskName form_id:formId cancelled_date:cancelledDate cancelled_by_resource_id:cancelledByResourceId
     pdf_project_media_id:pdfProjectMediaId date_exported:dateExported form_response_id:formResponseId
     stp_started_date:stpStartedDate xactimate_exportable:xactimateExportable

@@ -6,14 +6,13 @@ from contextlib import AsyncExitStack, suppress
 from typing import NamedTuple, NoReturn
 
 import aiohttp
-import msgspec
 from aiolimiter import AsyncLimiter
 from yarl import URL
 
 from claimx.adapters.claimx_calls import Call, call_of
 from claimx.adapters.http_common import READ_BYTES, basic, is_encoded, make_session, retry_after_s
 from claimx.config.tree import Api
-from claimx.domain.answers import ApiAnswer, ApiRequest
+from claimx.domain.answers import ApiAnswer, ApiRequest, read_json
 from claimx.domain.files import looks_like_html
 from claimx.domain.redaction import redacted
 from claimx.domain.shares import ANSWER_BYTES
@@ -27,8 +26,6 @@ _TOO_MANY_REQUESTS = 429
 _NAMED = frozenset({400, 403, 405, 409, 410, 422})
 """Refusals that have a code of their own; the others are ``api.4xx``."""
 _FOREIGN = (aiohttp.ClientError, OSError, TimeoutError, ValueError)
-_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_BOM = b"\xef\xbb\xbf"
 _EXCERPT_BYTES = 2048
 _EXCERPT_CHARACTERS = 300
 _EXCERPT_S = 2.0
@@ -114,10 +111,10 @@ class HttpClaimxApi:
         if status != _OK:
             self._refuse(reply.response, f"{call}: status {status}{self._said(reply.body, authorization)}")
         try:
-            return ApiAnswer(msgspec.json.decode(reply.body.removeprefix(_BOM)), fetched_at, len(reply.body))
-        except _NOT_JSON:
+            return ApiAnswer(read_json(reply.body), fetched_at, len(reply.body))
+        except ValueError:
             is_page = looks_like_html(reply.response.headers.get("Content-Type"), reply.body[:1024], None)
-            said = self._said(reply.body, authorization)
+            said = self._said(reply.body, authorization) if is_page else ""  # data of people is shown nowhere
             detail = f"{call}: {len(reply.body)} bytes that are not JSON{said}"
             raise TransientError("api.html" if is_page else "api.not_json", detail) from None
 

@@ -104,11 +104,13 @@ class DeltaAudit:
         return self._lines(joined.with_columns(pl.col("went_on").fill_null(value=False)))
 
     def parked_again(self, period: Period) -> Iterator[Line]:
-        """Take the last line of each event and child; one that left other work is followed by a line of that."""
+        """Take the last line of each event and child; one that left other work is followed by a line of that.
+
+        Lines of one flush share their time: the later try counts, and of equal ones the one that ended the work.
+        """
         lines = self._log().filter(pl.col("child").is_not_null(), pl.col("event_id").is_not_null())
-        newest = (
-            pl.col(*_PLACE, "outcome", "stage", "error_code", "processed_at").sort_by("processed_at").last()
-        )
+        order = "processed_at", "attempts", pl.col("outcome") != _PARKED
+        newest = pl.col(*_PLACE, "outcome", "stage", "error_code", "processed_at").sort_by(*order).last()
         last = lines.group_by("event_id", "child").agg(newest).filter(pl.col("outcome") == _PARKED)
         later = lines.select("event_id", other="child", then="processed_at")
         went_on = (

@@ -1,7 +1,11 @@
 """What may be asked of the API, and the shapes in which it answers (reference/domain.md 2.2, 2.3)."""
 
+import json
 from collections.abc import Sequence
+from math import isfinite
 from typing import NamedTuple
+
+import msgspec
 
 from claimx.domain.events import clean_id, is_numeric
 from claimx.domain.times import Micros
@@ -83,6 +87,48 @@ class ApiAnswer(NamedTuple):
     body: Json
     fetched_at: Micros
     size_bytes: int
+
+
+_BOM = b"\xef\xbb\xbf"
+_LONGEST_INTEGER = 40
+
+
+def read_json(body: bytes) -> Json:
+    """Read an answer. One bad character or number costs its own field, not the answer and all that share it.
+
+    Bytes that are not UTF-8 and halves of surrogate pairs are replaced; NaN, infinities and absurd numbers are null.
+
+    Raises:
+        ValueError: it is no JSON: torn, a page, nested beyond reason.
+    """
+    body = body.removeprefix(_BOM)
+    try:
+        answer: Json = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        answer = _read_leniently(body)
+    return answer
+
+
+def _read_leniently(body: bytes) -> Json:
+    try:
+        answer: Json = json.loads(
+            body.decode("utf-8", "replace"),
+            parse_int=_integer,
+            parse_float=_real,
+            parse_constant=lambda _: None,
+        )
+    except RecursionError:
+        raise ValueError("nested beyond reason") from None
+    return answer
+
+
+def _integer(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else None
+
+
+def _real(digits: str) -> float | None:
+    number = float(digits)
+    return number if isfinite(number) else None
 
 
 _MAX_NESTING = 4

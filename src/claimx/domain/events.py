@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import msgspec
 
-from claimx.domain.times import DAY, END_OF_TIME, YEAR_1, Micros, parse_time
+from claimx.domain.times import DAY, END_OF_TIME, HOUR, YEAR_1, Micros, parse_time
 from claimx.errors import PoisonError
 
 RECORD_OVERHEAD_BYTES = 1024
@@ -277,9 +277,11 @@ def _identify(event: Event, given: str | None, sent: Micros | None, timestamp: M
         event.is_id_given = True
     else:
         raise PoisonError("event.bad_id", f"event_id is longer than {MAX_LABEL} characters")
-    if sent > timestamp + DAY and timestamp > 0:
-        sent = timestamp + DAY
-        event.is_id_given = True
+    if sent > timestamp + HOUR and timestamp > 0:
+        event.is_id_given = (
+            True  # another copy of it may have been clamped, or will be: the time is no way to find it
+        )
+        sent = min(sent, timestamp + DAY)
     event.ingested_at = sent
 
 

@@ -287,6 +287,13 @@ def retried(task: Task, verdict: RetryLater) -> Task:
             return task
 
 
+def first_tried(task: Task, now: Micros) -> Task:
+    """Let the age of a task count from now."""
+    if isinstance(task, CachedFile):
+        return msgspec.structs.replace(task, download=first_tried(task.download, now))
+    return msgspec.structs.replace(task, first_tried_at=now)
+
+
 def aged_less(task: Task, waited: Micros) -> Task:
     """Let the age of a task stand still for the time that a circuit made it wait."""
     if isinstance(task, CachedFile):

@@ -6,6 +6,7 @@ Micros = int
 """Microseconds since 1970-01-01T00:00:00Z."""
 
 SECOND: Micros = 1_000_000
+HOUR: Micros = 3_600 * SECOND
 DAY: Micros = 86_400 * SECOND
 YEAR_1: Micros = -62_135_596_800 * SECOND
 END_OF_TIME: Micros = 253_402_300_800 * SECOND

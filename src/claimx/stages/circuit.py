@@ -62,7 +62,11 @@ class Circuit:
                 self._become(State.HALF_OPEN)
                 return True
             else:
-                await asyncio.sleep(self._until - loop.time())
+                timer = loop.call_at(self._until, self._changed.wake)
+                try:
+                    await self._changed.wait()
+                finally:
+                    timer.cancel()
         return False
 
     def answered(self) -> None:

@@ -56,6 +56,7 @@ class Download:
             ExpiredUrlError: the API gave only URLs that had run out.
             ItemError: what the file host or the API made of it; the file was not handed on then.
         """
+        work.begin(self._flow.runtime.clock.now())
         is_fresh = await self._freshen(work)
         async with self._transfers:
             if not work.is_wanted:

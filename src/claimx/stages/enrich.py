@@ -90,7 +90,7 @@ class Enrich:
         try:
             await self._flow.guard.run(work, self._converse)
         finally:
-            self._flow.projects.ended(work.project_id)
+            self._flow.projects.ended(work.project_id, is_settled=work.is_wanted)
 
     async def _one(self, work: Work) -> None:
         try:
@@ -105,10 +105,12 @@ class Enrich:
         Raises:
             ItemError: what the API or the handler made of it; nothing was handed on then.
         """
+        now = self._flow.runtime.clock.now()
+        work.begin(now)
         task = work.task
         if not isinstance(task, EnrichmentTask | ProjectTask):
             raise TypeError(type(task).__name__)
-        age_s = (self._flow.runtime.clock.now() - task.first_tried_at) / SECOND
+        age_s = (now - task.first_tried_at) / SECOND
         plan = plan_for(task, is_last_ask=age_s >= self._flow.policy.visibility_s)
         enrichment, size_bytes = await self._play(work, plan)
         if isinstance(task, EnrichmentTask):

@@ -67,7 +67,8 @@ class Fates:
             await self.drop(work)
             return
         task, now = work.task, self._runtime.clock.now()
-        tries = Tries(task.attempt, task.asked, (now - task.first_tried_at) / SECOND)
+        asked_at = now if work.asked_at is None else work.asked_at
+        tries = Tries(task.attempt, task.asked, (asked_at - task.first_tried_at) / SECOND)
         verdict = judge(error, tries, self._policy, self._runtime.luck.random())
         work.receipt.error_code, work.receipt.stage = verdict.code, work.stage
         work.receipt.attempts = task.attempt

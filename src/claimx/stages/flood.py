@@ -19,7 +19,7 @@ class FloodGate:
     """Lets dead letters pass as long as there are not too many: in a row, in a minute, of all that settles."""
 
     def __init__(self, settings: FloodSettings, log: Log) -> None:
-        self.changed = Waiters()
+        self._changed = Waiters()
         self._settings = settings
         self._log = log
         self._in_a_row = 0
@@ -47,15 +47,22 @@ class FloodGate:
         self._in_a_row += 1
         self._minute.append(asyncio.get_running_loop().time())
 
-    async def passed(self, is_off: Callable[[], bool] = lambda: False) -> None:
-        """Wait for the end of a flood, or until ``is_off``."""
+    async def passed(
+        self, is_off: Callable[[], bool] = lambda: False, changed: Waiters | None = None
+    ) -> None:
+        """Wait for the end of a flood, or until ``is_off``.
+
+        Args:
+            changed: woken when ``is_off`` or a settlement may have changed something; our own when None.
+        """
+        changed = changed or self._changed
         while not is_off() and (reason := self.reason) is not None:
             self._tell(reason)
             timer = None
             if reason == "per_minute":
-                timer = asyncio.get_running_loop().call_at(self._minute[0] + _MINUTE_S, self.changed.wake)
+                timer = asyncio.get_running_loop().call_at(self._minute[0] + _MINUTE_S, changed.wake)
             try:
-                await self.changed.wait()
+                await changed.wait()
             finally:
                 if timer is not None:
                     timer.cancel()
@@ -71,7 +78,7 @@ class FloodGate:
         if not is_buried:
             self._in_a_row = 0
             if self._told is not None:
-                self.changed.wake()
+                self._changed.wake()
 
     def _tell(self, reason: str | None) -> None:
         if reason == self._told:

@@ -73,7 +73,7 @@ class Guard:
             DependencyDownError: this call was the probe and failed.
             ItemError: what the last try raised.
         """
-        failures = 0
+        failures, patience_s = 0, 0.0
         while True:
             is_probe = await self._enter(caller, circuit)
             try:
@@ -84,10 +84,11 @@ class Guard:
                         error.code, error.detail, retry_after_s=circuit.reset_s
                     ) from error
                 failures += not circuit.is_open
+                patience_s = error.retry_after_s if isinstance(error, ThrottledError) else 0.0
                 if not caller.is_wanted or (not circuit.is_open and _is_enough(error, failures)):
                     raise
             if not circuit.is_open:
-                await asyncio.sleep(quick_delay(self._runtime.luck.random()))
+                await asyncio.sleep(max(patience_s, quick_delay(self._runtime.luck.random())))
 
     @staticmethod
     async def _enter(caller: Caller, circuit: Circuit) -> bool:

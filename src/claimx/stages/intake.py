@@ -35,7 +35,7 @@ class Intake:
         while (batch := await self.source.get()) is not None:
             await self._budget.acquire(batch.size_bytes)
             await self._room(batch)
-            await self._flood.passed(partial(self._is_off, batch.partition))
+            await self._flood.passed(partial(self._is_off, batch.partition), self._partitions.moved)
             if self._is_off(batch.partition):
                 self._budget.release(batch.size_bytes)  # never received: the next owner gets it
                 continue
@@ -51,7 +51,6 @@ class Intake:
         self.is_draining = True
         self.source.stop()
         self._partitions.moved.wake()
-        self._flood.changed.wake()
 
     def speed_up(self) -> None:
         """Fetch partitions again that have caught up."""

@@ -12,6 +12,8 @@ from claimx.stages.runtime import Runtime
 
 _MOST = 100_000
 _ANSWER_S = 30.0
+_REST: Micros = 300 * SECOND
+"""For so long a pre-flight that failed is not begun again by other events: its own retry may be due meanwhile."""
 
 
 class Projects:
@@ -29,6 +31,7 @@ class Projects:
         self._ttl = int(ttl_s * SECOND)
         self._runtime = runtime
         self._fetched_at: OrderedDict[str, Micros] = OrderedDict()
+        self._failed_at: OrderedDict[str, Micros] = OrderedDict()
         self._under_way: dict[str, Waiters] = {}
 
     async def unknown(self, project_ids: Iterable[str]) -> list[str]:
@@ -46,12 +49,17 @@ class Projects:
             else:
                 for project_id, fetched_at in found.items():
                     self.learn(project_id, fetched_at)
-        missing = [p for p in strange if not self._is_known(p) and p not in self._under_way]
+        missing = [
+            p
+            for p in strange
+            if not self._is_known(p) and not self._has_failed(p) and p not in self._under_way
+        ]
         self._under_way.update((project_id, Waiters()) for project_id in missing)
         return missing
 
     def learn(self, project_id: str, fetched_at: Micros) -> None:
         """Note that the row of a project is in the lake, or rides before all that will refer to it."""
+        self._failed_at.pop(project_id, None)
         self._fetched_at[project_id] = max(fetched_at, self._fetched_at.get(project_id, fetched_at))
         self._fetched_at.move_to_end(project_id)
         if len(self._fetched_at) > _MOST:
@@ -61,8 +69,17 @@ class Projects:
         """Note that the lake did not take the row after all."""
         self._fetched_at.pop(project_id, None)
 
-    def ended(self, project_id: str) -> None:
-        """Note that the fetch of a project is over, whatever came of it."""
+    def ended(self, project_id: str, *, is_settled: bool) -> None:
+        """Note that the fetch of a project is over, whatever came of it.
+
+        Args:
+            is_settled: it succeeded, waits in the delay queue or was given up: if it failed, the next events leave it at
+                that for a while. What was dropped is the next event's to fetch.
+        """
+        if is_settled and not self._is_known(project_id):
+            self._failed_at[project_id] = self._runtime.clock.now()
+            if len(self._failed_at) > _MOST:
+                self._failed_at.popitem(last=False)
         self._under_way.pop(project_id).wake()
 
     async def settled(self, project_id: str) -> None:
@@ -70,6 +87,10 @@ class Projects:
         waiters = self._under_way.get(project_id)
         while waiters is not None and self._under_way.get(project_id) is waiters:
             await waiters.wait()
+
+    def _has_failed(self, project_id: str) -> bool:
+        failed_at = self._failed_at.get(project_id)
+        return failed_at is not None and self._runtime.clock.now() - failed_at < _REST
 
     def _is_known(self, project_id: str) -> bool:
         fetched_at = self._fetched_at.get(project_id)

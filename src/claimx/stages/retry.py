@@ -116,6 +116,7 @@ class Retry:
         if not self._settlement.in_flight.enlist(receipt, (stage, task.event_id, task.child)):
             return
         work = Work(stage, task, receipt)
+        work.is_retry = True
         if is_suspect(taken.crashes):
             await self._fates.fail(work, PermanentError("retry.crashed", _DIED.format(taken.crashes)))
         else:

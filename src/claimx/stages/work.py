@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from claimx.domain.receipts import Receipt
-from claimx.domain.tasks import Origin, Task, aged_less
-from claimx.domain.times import SECOND
+from claimx.domain.tasks import Origin, Task, aged_less, first_tried
+from claimx.domain.times import SECOND, Micros
 from claimx.stages.pool import Budget
 
 
@@ -15,14 +15,25 @@ class Work:
         stage: the stage that works on it.
     """
 
-    __slots__ = ("_held", "content", "receipt", "stage", "task")
+    __slots__ = ("_held", "asked_at", "content", "is_retry", "receipt", "stage", "task")
 
     def __init__(self, stage: str, task: Task, receipt: Receipt) -> None:
         self.stage = stage
         self.task = task
         self.receipt = receipt
         self.content: bytes | Path | None = None
+        self.is_retry = False
+        self.asked_at: Micros | None = None
         self._held: list[tuple[Budget, int]] = []
+
+    def begin(self, now: Micros) -> None:
+        """Begin a pass. What waited in queues and topics until its first one is no older for that.
+
+        The age by which the pass is judged is the one at its beginning.
+        """
+        if not self.is_retry:
+            self.task = first_tried(self.task, now)
+        self.asked_at = now
 
     @property
     def subject(self) -> tuple[Origin, str]:

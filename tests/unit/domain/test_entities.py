@@ -188,6 +188,7 @@ def test_a_task_row_has_every_field():
         "date_assigned": at("2026-01-11T15:39:27.526Z"),
         "date_completed": at("2026-01-11T19:19:19.974Z"),
         "status": "COMPLETED",
+        "status_source": f"answer {format_time(FETCHED_AT)}",
         "task_name": "Cabinet Repair Form",
         "form_id": "69417fcfa5e6b152c25253d0",
         "form_response_id": "6963c4ac1d24b1b215b4d27d",

@@ -131,7 +131,7 @@ CLOCKS = {
     "claimx_contacts": """contact_email_source first_name_source last_name_source phone_number_source
         phone_country_code_source fetched_at""",
     "claimx_attachment_metadata": "fetched_at",
-    "claimx_tasks": "fetched_at",
+    "claimx_tasks": "status_source fetched_at",
     "claimx_task_templates": "version_at",
     "claimx_external_links": "last_enriched_at fetched_at",
     "claimx_video_collab": "fetched_at",

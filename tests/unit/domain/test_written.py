@@ -232,3 +232,17 @@ def test_both_spellings_of_a_media_s_assignment_are_read(name):
         enrich(task("PROJECT_FILE_ADDED", media_id=MEDIA_ID), media=body), "claimx_attachment_metadata"
     )
     assert row["task_assignment_id"] == "5"
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_task_that_an_event_completes_stays_completed_however_far_behind_the_answers_are(order):
+    lagging = payloads.assignment() | {"status": "IN_PROGRESS"}
+    fields = {"task_assignment_id": ASSIGNMENT_ID}
+    told = [
+        enrich(task("CUSTOM_TASK_ASSIGNED", **fields), task=lagging),
+        enrich(task("CUSTOM_TASK_COMPLETED", **fields), task=lagging | {"status": None}),
+        enrich(task("CUSTOM_TASK_ASSIGNED", **fields), task=lagging, fetched_at=FETCHED_AT + SECOND),
+    ]
+    (row,) = left("claimx_tasks", *(told[n] for n in order))
+    assert row.values["status"] == "COMPLETED"
+    assert row.values["task_name"] == "Cabinet Repair Form"

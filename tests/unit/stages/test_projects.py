@@ -55,14 +55,23 @@ async def test_a_project_is_fetched_by_one_event_at_a_time_and_is_known_when_its
     assert await projects.unknown(["1"]) == ["1"]
     assert await projects.unknown(["1"]) == []
     projects.learn("1", clock.time)
-    projects.ended("1")
+    projects.ended("1", is_settled=True)
     assert await projects.unknown(["1"]) == []
 
 
-async def test_a_fetch_that_failed_is_begun_again_by_the_next_event(clock: Clock) -> None:
+async def test_a_fetch_that_failed_is_left_to_its_own_retry_for_a_while(clock: Clock) -> None:
     projects = projects_of(clock, MemoryLake())
     assert await projects.unknown(["1"]) == ["1"]
-    projects.ended("1")
+    projects.ended("1", is_settled=True)
+    assert await projects.unknown(["1"]) == []
+    clock.time += 300 * SECOND
+    assert await projects.unknown(["1"]) == ["1"]
+
+
+async def test_a_fetch_that_was_dropped_is_begun_again_by_the_next_event(clock: Clock) -> None:
+    projects = projects_of(clock, MemoryLake())
+    assert await projects.unknown(["1"]) == ["1"]
+    projects.ended("1", is_settled=False)
     assert await projects.unknown(["1"]) == ["1"]
 
 

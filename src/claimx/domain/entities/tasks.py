@@ -7,6 +7,7 @@ from claimx.domain.coerce import boolean, integer, link, text, time
 from claimx.domain.entities.contacts import link_contact
 from claimx.domain.entities.fields import Body, Field, Said, child, full, partial, pick
 from claimx.domain.rows import Row, Value
+from claimx.domain.times import Micros, format_time
 
 TASKS = "claimx_tasks"
 TEMPLATES = "claimx_task_templates"
@@ -29,7 +30,6 @@ _TASK: tuple[Field, ...] = (
     ("assignor_email", "assignor", text),
     ("date_assigned", "dateAssigned", time),
     ("date_completed", "dateCompleted", time),
-    ("status", "status", text),
     ("task_name", "taskName", text),
     ("form_id", "formId", text),
     ("form_response_id", "formResponseId", text),
@@ -76,6 +76,15 @@ _LINK: tuple[Field, ...] = (
 )
 
 
+def task_status(rank: str, status: str | None, at: Micros) -> dict[str, Value]:
+    """Put the source beside a status: an event that completes a task beats every answer, which may lag behind it.
+
+    Args:
+        rank: ``answer`` or ``event``: they sort that way.
+    """
+    return {} if status is None else {"status": status, "status_source": f"{rank} {format_time(at)}"}
+
+
 def assignment_rows(body: Body, assignment_id: int, project_id: str, said: Said) -> list[Row]:
     """Make all rows that an assignment tells: the task, and where they are there its template, link and contact."""
     outside = child(body, "externalLinkData")
@@ -90,7 +99,13 @@ def assignment_rows(body: Body, assignment_id: int, project_id: str, said: Said)
 
 def _task_row(body: Body, assignment_id: int, project_id: str, said: Said) -> Row:
     values = {"task_id": assignment_id, "project_id": project_id, **pick(body, _TASK), **full(said)}
-    return Row(TASKS, values)
+    return Row(TASKS, values | task_status("answer", text(body.get("status")), said.at))
+
+
+def completed_row(assignment_id: int, project_id: str, said: Said) -> Row:
+    """Make the partial row of a task that an event says is completed."""
+    values: dict[str, Value] = {"task_id": assignment_id, "project_id": project_id}
+    return Row(TASKS, values | task_status("event", "COMPLETED", said.at) | partial(said))
 
 
 def _template_row(template: Body, project_id: str, said: Said) -> Row | None:

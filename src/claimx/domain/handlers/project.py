@@ -5,6 +5,7 @@ from claimx.domain.coerce import id_text
 from claimx.domain.entities.contacts import project_contacts
 from claimx.domain.entities.fields import Body, Said, child
 from claimx.domain.entities.projects import named, project_row
+from claimx.domain.events import is_numeric
 from claimx.domain.handlers.plan import Enrichment, Plan
 from claimx.domain.rows import Row
 from claimx.domain.tasks import EnrichmentTask
@@ -67,6 +68,7 @@ def shown_project(answer: ApiAnswer, project_id: str) -> Body:
     body = project_body(answer.body)
     if not body:
         raise NotFoundError("project.not_found", f"the API shows no project {project_id}")
-    if (id_text(child(body, "project").get("projectId")) or project_id) != project_id:
+    found = id_text(child(body, "project").get("projectId"))
+    if found is not None and is_numeric(found) and found != project_id:
         raise TransientError("api.wrong_project", f"asked for project {project_id}, got another one")
     return body

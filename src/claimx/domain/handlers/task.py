@@ -3,7 +3,7 @@
 from claimx.domain.answers import ApiAnswer, GetProject, GetTask, task_body
 from claimx.domain.coerce import id_text
 from claimx.domain.entities.fields import Body, Said
-from claimx.domain.entities.tasks import assignment_rows
+from claimx.domain.entities.tasks import assignment_rows, completed_row
 from claimx.domain.events import is_numeric
 from claimx.domain.handlers.ids import required
 from claimx.domain.handlers.plan import Enrichment, Plan
@@ -15,6 +15,8 @@ from claimx.errors import NotFoundError, TransientError
 
 def task_changed(task: EnrichmentTask) -> Plan:
     """Write the assignment, its template, link and contact; and the project, where the answer names another one.
+
+    A task that the event completes is COMPLETED, whatever the answer says: it may be of before.
 
     Raises:
         PermanentError: ``event.bad_task_id``.
@@ -31,13 +33,17 @@ def task_changed(task: EnrichmentTask) -> Plan:
         (project,) = yield (GetProject(project_id),)
         rows = project_rows(project, project_id, task.event_id)
     said = Said(task.event_id, answer.fetched_at)
-    return Enrichment([*rows, *assignment_rows(body, int(assignment_id), project_id, said)])
+    rows += assignment_rows(body, int(assignment_id), project_id, said)
+    if task.event_type == "CUSTOM_TASK_COMPLETED":
+        rows.append(completed_row(int(assignment_id), project_id, Said(task.event_id, task.ingested_at)))
+    return Enrichment(rows)
 
 
 def _shown(answer: ApiAnswer, assignment_id: str) -> Body:
     body = task_body(answer.body)
     if not body:
         raise NotFoundError("task.not_found", f"the API shows no assignment {assignment_id}")
-    if (id_text(body.get("assignmentId")) or assignment_id) != assignment_id:
+    found = id_text(body.get("assignmentId"))
+    if found is not None and is_numeric(found) and found != assignment_id:
         raise TransientError("api.wrong_task", f"asked for assignment {assignment_id}, got another one")
     return body
