@@ -190,7 +190,9 @@ class SimStore:
         self._spool = spool
 
     async def put(self, key: str, content: bytes | Path, _sha256: str) -> None:
-        data = content if isinstance(content, bytes) else self._spool.files[content]
+        data = content if isinstance(content, bytes) else self._spool.files.get(content)
+        if data is None:
+            raise TransientError("store.no_file")  # another process has stored and removed it
         await self._world.effect("store", lambda: self._world.files.update({key: data}))
 
 

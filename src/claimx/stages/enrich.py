@@ -81,10 +81,12 @@ class Enrich:
         for project_id in await self._flow.projects.unknown(first) if first else ():
             work, task = first[project_id]
             work.receipt.open += 1
-            preflight = project_task(task, self._flow.runtime.clock.now())
-            preflights.append(Work("enrich", preflight, work.receipt))
-        self._flow.runtime.counters.preflights += len(preflights)
+            preflights.append(self._preflight(work, task))
         return preflights
+
+    def _preflight(self, work: Work, task: EnrichmentTask) -> Work:
+        self._flow.runtime.counters.preflights += 1
+        return Work("enrich", project_task(task, self._flow.runtime.clock.now()), work.receipt)
 
     async def _fetch_project(self, work: Work) -> None:
         try:
@@ -114,8 +116,18 @@ class Enrich:
         plan = plan_for(task, is_last_ask=age_s >= self._flow.policy.visibility_s)
         enrichment, size_bytes = await self._play(work, plan)
         if isinstance(task, EnrichmentTask):
-            await self._flow.projects.settled(task.project_id)
-        await self._hand_on(work, enrichment, size_bytes)
+            await self._after_project(work, task)
+        if work.is_wanted:
+            await self._hand_on(work, enrichment, size_bytes)
+        else:
+            await self._flow.fates.drop(work)
+
+    async def _after_project(self, work: Work, task: EnrichmentTask) -> None:
+        """Wait for the project's row; fetch it where the pre-flight that was to do so was dropped."""
+        await self._flow.projects.settled(task.project_id)
+        while work.is_wanted and needs_project(task) and self._flow.projects.claim(task.project_id):
+            work.receipt.open += 1
+            await self._fetch_project(self._preflight(work, task))
 
     async def _play(self, work: Work, plan: Plan) -> tuple[Enrichment, int]:
         size_bytes = 0

@@ -49,13 +49,14 @@ class Projects:
             else:
                 for project_id, fetched_at in found.items():
                     self.learn(project_id, fetched_at)
-        missing = [
-            p
-            for p in strange
-            if not self._is_known(p) and not self._has_failed(p) and p not in self._under_way
-        ]
-        self._under_way.update((project_id, Waiters()) for project_id in missing)
-        return missing
+        return [project_id for project_id in strange if self.claim(project_id)]
+
+    def claim(self, project_id: str) -> bool:
+        """Say whether a project is to be fetched now, and by who asks: then it is under way until ``ended``."""
+        if self._is_known(project_id) or self._has_failed(project_id) or project_id in self._under_way:
+            return False
+        self._under_way[project_id] = Waiters()
+        return True
 
     def learn(self, project_id: str, fetched_at: Micros) -> None:
         """Note that the row of a project is in the lake, or rides before all that will refer to it."""
