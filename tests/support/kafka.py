@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from claimx.sandbox.broker import MockCluster
 
@@ -81,6 +82,7 @@ class Apache:
         new = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in names]
         for made in admin.create_topics(new, operation_timeout=10).values():
             made.result(timeout=20)
+        _wait_for_leaders(admin, [TopicPartition(name, n) for name in names for n in range(partitions)])
 
 
 @contextlib.contextmanager
@@ -115,6 +117,22 @@ def apache_broker(directory: Path, jars: Path = JARS) -> Iterator[Apache]:
         yield Apache(process, f"127.0.0.1:{broker}")
     finally:
         _stop(process)
+
+
+def _wait_for_leaders(admin: AdminClient, made: list[TopicPartition]) -> None:
+    """A topic is made a moment before its partitions can be asked for anything."""
+    deadline = time.monotonic() + STOP_S
+    while True:
+        asked = admin.list_offsets(dict.fromkeys(made, OffsetSpec.latest()), request_timeout=5)
+        try:
+            for future in asked.values():
+                future.result(timeout=10)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _free_ports(number: int) -> list[int]:
