@@ -153,6 +153,7 @@ class Daemon:
             delayed=waiting,
             delay_queue=pipeline.delay_counts,
             tables=tables,
+            results=pipeline.tally.totals.as_dict() if "results" in pipeline.stages else None,
             files=counters.files,
             file_bytes=counters.file_bytes,
             api_calls=counters.api_calls,

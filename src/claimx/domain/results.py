@@ -106,6 +106,19 @@ class Totals(msgspec.Struct):
         """The share of the window that was completed; None when nothing was reported."""
         return sum(good for _, good in self._window) / len(self._window) if self._window else None
 
+    def as_dict(self) -> dict[str, int | float | None]:
+        """The totals and the rates, by name."""
+        rate = self.success_rate
+        return {
+            "completed": self.completed,
+            "failed": self.failed,
+            "failed_permanent": self.failed_permanent,
+            "file_bytes": self.file_bytes,
+            "success_rate": rate,
+            "failure_rate": None if rate is None else 1.0 - rate,
+            "per_s": round(self.per_s, 2),
+        }
+
     @property
     def per_s(self) -> float:
         """Reports per second over the window."""

@@ -14,6 +14,8 @@ class Summary(msgspec.Struct, kw_only=True):
     Args:
         in_flight: received and not settled: they are delivered again.
         delayed: rows that wait in the delay queue.
+        results: what became of files, here and in other processes: totals, and rates of the last 100 reports; None where
+            the results stage does not run.
         api_calls: requests sent to the ClaimX API; ``api_calls_saved`` questions that another one's request answered.
         batches: batches of events enriched together, ``batched_events`` in all, of ``batched_projects`` projects, batch by
             batch.
@@ -34,6 +36,7 @@ class Summary(msgspec.Struct, kw_only=True):
     delayed: int
     delay_queue: DelayCounts
     tables: dict[str, int]
+    results: dict[str, int | float | None] | None
     files: int
     file_bytes: int
     api_calls: int

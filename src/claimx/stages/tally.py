@@ -27,13 +27,4 @@ class Tally:
 
     def tell(self) -> None:
         """Log the totals, at the end."""
-        totals = self.totals
-        self._runtime.log.info(
-            "results.counted",
-            completed=totals.completed,
-            failed=totals.failed,
-            failed_permanent=totals.failed_permanent,
-            file_bytes=totals.file_bytes,
-            success_rate=totals.success_rate,
-            per_s=round(totals.per_s, 2),
-        )
+        self._runtime.log.info("results.counted", **self.totals.as_dict())
