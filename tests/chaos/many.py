@@ -9,12 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random, SystemRandom
 
+import msgspec
+
+from claimx.sandbox.simulator.faults import MODERATE
 from support.deaths import Proof, Team, config_of, finished, kill_one, proven
 from support.kafka import Broker, apache_broker
 from support.rig import Rig, rig_on
 
 ONE, FOUR = 2000, 5000
 KILLS = 10
+SLOW = ({"kind": "latency", "at": ["project", "media", "task", "report"], "seconds": 0.0, "up_to": 0.4},)
+"""Keeps a process at work for longer than it lives."""
+FAULTY = tuple(msgspec.to_builtins(rule) for rule in MODERATE if rule.kind != "hidden")
+"""An event that names no media takes those that are shown: with hidden ones what must come out is not known."""
 
 
 def one_process(rig: Rig, luck: Random, *, keeps_its_place: bool) -> tuple[int, Proof]:
@@ -31,29 +38,30 @@ def four_processes(rig: Rig, luck: Random, *, keeps_its_place: bool) -> tuple[in
     """Kill one role, then another."""
     team = Team(rig, keeps_its_place=keeps_its_place)
     rig.start_feed()
-    killed = team.kill_in_turn(luck)
+    killed = team.kill_in_turn(luck, 2 * KILLS)
     rig.feed_ended()
     team.end()
     return killed, proven(rig, next(iter(team.configs.values())))
 
 
 def rounds(broker: Broker, seed: int, kills: int, tell: Callable[[str], None]) -> None:
-    """Go on until so many processes were killed at work: every fifth round in four processes, the others in one."""
+    """Go on until so many processes were killed at work: every fourth round in four processes, the others in one."""
     total = number = 0
     while total < kills:
         number += 1
         luck = Random(f"{seed}:{number}")
-        is_four, has_faults, keeps_its_place = number % 5 == 1, luck.random() < 0.5, luck.random() < 0.5
+        is_four, has_faults, keeps_its_place = number % 4 == 1, number % 3 == 1, luck.random() < 0.5
         events, work = (FOUR, four_processes) if is_four else (ONE, one_process)
         what = (
             f"  round {number:2}: {'four processes' if is_four else 'one process   '} {events:,} events,"
-            f" faults {'on ' if has_faults else 'off'},"
+            f" API {'faulty' if has_faults else 'slow  '},"
             f" killed members {'keep' if keeps_its_place else 'lose'} their places,"
         )
         began = time.monotonic()
         root = Path(tempfile.mkdtemp(prefix="claimx-chaos-"))
         try:
-            with rig_on(broker, root, luck.randrange(1 << 16), events, faults=has_faults) as rig:
+            with rig_on(broker, root, luck.randrange(1 << 16), events) as rig:
+                rig.faults(*(FAULTY if has_faults else SLOW))
                 killed, proof = work(rig, luck, keeps_its_place=keeps_its_place)
         except BaseException:
             tell(f"{what} not clean: what is left of it lies in {root}")

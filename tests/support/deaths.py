@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+from claimx.adapters.delay_reader import SqliteDelayFiles
 from support.commands import claimx_json
 from support.rig import Daemon, Rig, wait_until
 
@@ -79,26 +80,37 @@ class Team:
         }
         self._daemons = {role: self._start(role) for role in ROLES}
 
-    def kill_in_turn(self, luck: Random) -> int:
-        """Kill one of them every few seconds, and start it again, until all is done; returns how often."""
-        killed = 0
-        while not is_done(self._rig):
-            pause(luck.uniform(2.0, 5.0))
+    def kill_in_turn(self, luck: Random, kills: int) -> int:
+        """Kill one of them every few seconds, and start it again; less often if all is done before.
+
+        Returns:
+            How often.
+        """
+        for killed in range(kills):
+            pause(luck.uniform(1.0, 4.0))
+            if is_done(self._rig):
+                return killed
             role = luck.choice(ROLES)
             assert self._daemons[role].process.poll() is None, self._daemons[role].log()[-3000:]
             self._daemons[role].kill()
-            killed += 1
             self._daemons[role] = self._start(role)
-        return killed
+        return kills
 
     def end(self) -> None:
         """Let them work off what is left, then drain them all."""
-        wait_until(lambda: is_done(self._rig), "all topics done", DONE_S)
+        wait_until(self._is_done, "all topics and retries done", DONE_S)
         for daemon in self._daemons.values():
             wait_until(lambda daemon=daemon: "process.started" in daemon.log(), "it listens to signals")
             daemon.send(signal.SIGTERM)
         for daemon in self._daemons.values():
             assert daemon.wait(60) == 0, daemon.log()[-3000:]
+
+    def _is_done(self) -> bool:
+        """What is in neither may be on its way from the one to the other: so the queues are looked at twice."""
+        return not self._has_delayed() and is_done(self._rig) and not self._has_delayed()
+
+    def _has_delayed(self) -> bool:
+        return any(SqliteDelayFiles(str(self._rig.root / "state")).rows())
 
     def _start(self, role: str) -> Daemon:
         return self._rig.run(self.configs[role], "--stages", role)

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import msgspec
 import polars as pl
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from claimx.adapters.kafka_readers import topics_of
 from claimx.app.tables import make_tables
@@ -32,6 +32,12 @@ from support.kafka import Broker
 TOKEN = "dGVzdDpub3QtcmVhbA=="  # base64 of test:not-real
 CLAIMX = str(Path(sys.executable).with_name("claimx"))
 PARTITIONS = 6
+T = TypeVar("T")
+LOADING = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+}
 
 
 def wait_until(is_true: Callable[[], Any], what: str, seconds: float = 60.0) -> None:
@@ -41,6 +47,18 @@ def wait_until(is_true: Callable[[], Any], what: str, seconds: float = 60.0) -> 
         if time.monotonic() > end:
             raise AssertionError(f"not within {seconds} s: {what}")
         time.sleep(0.05)
+
+
+def patiently(ask: Callable[..., T], *arguments: Any) -> T:
+    """Ask again while a broker that has just begun is still loading its groups."""
+    end = time.monotonic() + 20.0
+    while True:
+        try:
+            return ask(*arguments, timeout=10)
+        except KafkaException as error:
+            if error.args[0].code() not in LOADING or time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 class Daemon:
@@ -228,7 +246,7 @@ class Rig:
         )
         try:
             asked = [TopicPartition(self.topics.events_raw, n) for n in range(PARTITIONS)]
-            return {tp.partition: max(0, tp.offset) for tp in consumer.committed(asked, timeout=10)}
+            return {tp.partition: max(0, tp.offset) for tp in patiently(consumer.committed, asked)}
         finally:
             consumer.close()
 
@@ -242,7 +260,7 @@ class Rig:
         )
         try:
             asked = [TopicPartition(topic, n) for topic in topics for n in range(PARTITIONS)]
-            done = consumer.committed(asked, timeout=10)
+            done = patiently(consumer.committed, asked)
             return sum(consumer.get_watermark_offsets(p, timeout=10)[1] - max(0, p.offset) for p in done)
         finally:
             consumer.close()
