@@ -58,7 +58,7 @@ test-stores: setup azurite
 $(AZURITE)/.stamp: tests/stores/package.json tests/stores/package-lock.json
 	@command -v node >/dev/null && command -v npm >/dev/null || \
 		{ echo "error: the tests against Azurite need node (20 or later) and npm" >&2; exit 1; }
-	npm ci --prefix tests/stores --ignore-scripts --no-audit --no-fund --silent
+	npm ci --prefix tests/stores --ignore-scripts --no-audit --no-fund --loglevel error
 	touch $@
 
 # Runs many more histories of the simulated engine than the tests do; a seed that fails is printed.

@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
+from claimx.cli.asking import Asker
 from claimx.cli.dlq_help import EXPORT_HELP, INSPECT_HELP, LIST_HELP, PURGE_HELP, REPLAY_HELP
 from claimx.cli.dlq_options import (
-    Asker,
     ClassOption,
     CodeOption,
-    DryRunOption,
     EventOption,
     IdsArgument,
     MediaOption,
@@ -19,22 +18,23 @@ from claimx.cli.dlq_options import (
     StageOption,
     TopicOption,
     UntilOption,
-    YesOption,
     letter_filter,
     must_choose,
-    per_second,
 )
 from claimx.cli.failures import UsageError
 from claimx.cli.options import (
     ConfigOption,
+    DryRunOption,
     Listing,
     ListingOption,
     Output,
     OutputOption,
     SetOption,
     SettingsSource,
+    YesOption,
     help_alone,
 )
+from claimx.cli.words import per_second
 from claimx.config.options import GroupBy, ListOptions, PurgeOptions, ReplayOptions
 
 dlq = typer.Typer(invoke_without_command=True)

@@ -1,24 +1,26 @@
 """``claimx offsets``: where the groups are, and moving them."""
 
-import difflib
 import re
 from typing import Annotated, Literal
 
 import typer
 
-from claimx.cli.dlq_options import Asker, DryRunOption, YesOption, moment
+from claimx.cli.asking import Asker
 from claimx.cli.failures import UsageError
 from claimx.cli.options import (
     ConfigOption,
+    DryRunOption,
     Listing,
     ListingOption,
     Output,
     OutputOption,
     SetOption,
     SettingsSource,
+    YesOption,
     help_alone,
 )
 from claimx.cli.status import EveryOption, WatchOption, seconds_between
+from claimx.cli.words import moment, stage_named
 from claimx.config.options import Moment, OffsetsGoal
 from claimx.domain.stage_names import STAGES
 
@@ -84,7 +86,7 @@ def show(
 ) -> int:
     """Show committed offsets and lag."""
     every_s = seconds_between(watch=watch, every=every)
-    stages = STAGES if stage is None else (_stage(stage),)
+    stages = STAGES if stage is None else (stage_named("--stage", stage, STAGES),)
     from claimx.app import offsets as app
 
     return app.show_offsets(SettingsSource(config, set_), app.Look(stages, every_s), output.value)
@@ -114,7 +116,11 @@ def set__(
 ) -> int:
     """Move the group of a stage."""
     goal = OffsetsGoal(
-        stage=_stage(stage), topic=topic, partition=partition, to=where_to(to), dry_run=dry_run
+        stage=stage_named("--stage", stage, STAGES),
+        topic=topic,
+        partition=partition,
+        to=where_to(to),
+        dry_run=dry_run,
     )
     from claimx.app import offsets as app
 
@@ -140,13 +146,3 @@ def where_to(text: str) -> Literal["earliest", "latest"] | int | Moment:
             f"--to {text} is no place", "earliest, latest, an offset, 2026-05-01T12:00Z, or ago: 15m, 2h, 3d"
         )
     return when
-
-
-def _stage(name: str) -> str:
-    if name not in STAGES:
-        near = difflib.get_close_matches(name, STAGES, n=1)
-        raise UsageError(
-            f"--stage: no stage {name}",
-            f"did you mean {near[0]}?" if near else "known: " + ", ".join(STAGES),
-        )
-    return name

@@ -51,6 +51,8 @@ ListingOption = Annotated[
     Listing,
     typer.Option("--output", "-o", help="text for people, json or one jsonl line for each for programs."),
 ]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Change nothing, say what would be done.")]
 EventsOption = Annotated[int | None, typer.Option("--events", min=1, metavar="N", help="Events to feed.")]
 SeedOption = Annotated[
     int | None, typer.Option("--seed", metavar="S", help="Same seed, same events and faults.")

@@ -6,9 +6,18 @@ from typing import Annotated
 
 import typer
 
-from claimx.cli.dlq_options import Asker, DryRunOption, YesOption, per_second
+from claimx.cli.asking import Asker
 from claimx.cli.failures import CommandFailedError, UsageError
-from claimx.cli.options import ConfigOption, Output, OutputOption, SetOption, SettingsSource
+from claimx.cli.options import (
+    ConfigOption,
+    DryRunOption,
+    Output,
+    OutputOption,
+    SetOption,
+    SettingsSource,
+    YesOption,
+)
+from claimx.cli.words import per_second
 from claimx.config.options import ReenrichOptions
 
 REENRICH_HELP = """\b

@@ -1,30 +1,25 @@
 """``claimx retries``: what waits in the delay queue."""
 
-import difflib
 from typing import Annotated
 
 import typer
 
-from claimx.cli.dlq_options import (
-    Asker,
-    CodeOption,
-    DryRunOption,
-    EventOption,
-    ProjectOption,
-    YesOption,
-    moment,
-)
+from claimx.cli.asking import Asker
+from claimx.cli.dlq_options import CodeOption, EventOption, ProjectOption
 from claimx.cli.failures import UsageError
 from claimx.cli.options import (
     ConfigOption,
+    DryRunOption,
     Listing,
     ListingOption,
     Output,
     OutputOption,
     SetOption,
     SettingsSource,
+    YesOption,
     help_alone,
 )
+from claimx.cli.words import long_enough, moment, stage_named
 from claimx.config.options import Moment, RetryFilter, RetryOptions
 from claimx.domain.stage_names import FLOW
 
@@ -81,8 +76,6 @@ nobody to confirm it, 4 Kafka refuses us, 5 Kafka cannot be reached, 6 some dead
 letters were not acknowledged: their rows stay, 7 not confirmed, 78 configuration
 error, 130 ended by Ctrl-C.
 """
-
-_SHORTEST_BEGINNING = 8
 
 StageOption = Annotated[
     str | None,
@@ -178,13 +171,9 @@ def row_filter(
     Raises:
         UsageError: a stage that is none, a text that says no time, or an id that is too short.
     """
-    if stage is not None and stage not in FLOW:
-        near = difflib.get_close_matches(stage, FLOW, n=1)
-        raise UsageError(
-            f"--stage: no stage {stage}", f"did you mean {near[0]}?" if near else "enrich or download"
-        )
-    if event is not None and len(event) < _SHORTEST_BEGINNING:
-        raise UsageError(f"--event {event} is too short", "give the id, or its first 8 characters or more")
+    if stage is not None:
+        stage_named("--stage", stage, FLOW, "enrich or download")
+    long_enough("--event", event)
     return RetryFilter(stage=stage, code=code, project=project, event=event, due=_due(due))
 
 

@@ -1,6 +1,5 @@
 """``claimx run``, ``claimx sandbox`` and ``claimx bench``: what keeps going until it is done or told to stop."""
 
-import difflib
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from claimx.cli.options import (
     SettingsSource,
     help_alone,
 )
+from claimx.cli.words import stage_named
 from claimx.config.options import BenchOptions, RunOptions, SandboxOptions
 from claimx.domain.stage_names import STAGES
 
@@ -73,10 +73,7 @@ def stages_of(text: str) -> tuple[str, ...]:
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
-        if name not in {*STAGES, "all"}:
-            near = difflib.get_close_matches(name, (*STAGES, "all"), n=1)
-            hint = f"did you mean {near[0]}?" if near else "known: all, " + ", ".join(STAGES)
-            raise UsageError(f"--stages: no stage {name}", hint)
+        stage_named("--stages", name, ("all", *STAGES))
     if not names:
         raise UsageError("--stages: no stage is named", "known: all, " + ", ".join(STAGES))
     return STAGES if "all" in names else tuple(name for name in STAGES if name in names)

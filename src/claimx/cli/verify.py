@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from claimx.cli.dlq_options import moment
 from claimx.cli.options import ConfigOption, Listing, ListingOption, SetOption, SettingsSource
+from claimx.cli.words import moment
 from claimx.config.options import VerifyOptions
 
 VERIFY_HELP = """\b
