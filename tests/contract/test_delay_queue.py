@@ -10,7 +10,7 @@ import pytest
 from claimx.adapters.delay_sqlite import SqliteDelayQueue
 from claimx.adapters.memory import MemoryDelayQueue
 from claimx.domain.crashes import SUSPECT
-from claimx.ports.delay import LOOK_AGAIN, DelayQueue, RowFilter
+from claimx.ports.delay import LOOK_AGAIN, DelayQueue
 from support.delayed import STAGES, key, of_stage, row
 
 Queue = MemoryDelayQueue | SqliteDelayQueue
@@ -133,9 +133,9 @@ async def test_a_row_that_was_leased_when_the_process_died_has_one_crash_more(re
     await queue.park([row(1, 10), row(2, 99)])
     for crashes in (1, 2, 3):
         queue = await crash(reopen, 10, 1)
-        assert [listed.crashes for listed in await queue.list_rows(RowFilter(), 9)] == [crashes, 0]
+        assert [listed.crashes for listed in await queue.list_rows(9)] == [crashes, 0]
     queue = await crash(reopen, 10, 2)
-    assert [listed.crashes for listed in await queue.list_rows(RowFilter(), 9)] == [SUSPECT, 0]
+    assert [listed.crashes for listed in await queue.list_rows(9)] == [SUSPECT, 0]
     (taken,), _ = await queue.lease(10, 9, STAGES)
     assert taken.crashes == SUSPECT
 
@@ -145,7 +145,7 @@ async def test_a_start_that_is_done_again_counts_no_crash_twice(reopen: Reopen) 
     await queue.park([row(1, 10)])
     queue = await crash(reopen, 10, 1)
     await queue.recover()
-    assert [listed.crashes for listed in await queue.list_rows(RowFilter(), 9)] == [1]
+    assert [listed.crashes for listed in await queue.list_rows(9)] == [1]
 
 
 async def test_a_pass_that_ended_clears_the_crashes(reopen: Reopen) -> None:
@@ -214,34 +214,14 @@ async def test_rows_are_listed_by_key_page_by_page(reopen: Reopen) -> None:
     other = dataclasses.replace(row(3, 30), code="api.5xx")
     await queue.park([row(5, 50), other, row(2, 20, media="2"), row(2, 20), of_stage("enrich", row(4, 40))])
     await queue.lease(20, 1, STAGES)
-    everything = [listed.row.key for listed in await queue.list_rows(RowFilter(), 9)]
+    everything = [listed.row.key for listed in await queue.list_rows(9)]
     assert everything == [key(2, "1"), key(2, "2"), key(3), key(4), key(5)]
     pages, after = [], None
-    while page := await queue.list_rows(RowFilter(), 2, after):
+    while page := await queue.list_rows(2, after):
         pages.append(len(page))
         after = page[-1].row.key
     assert pages == [2, 2, 1]
-    assert [listed.is_leased for listed in await queue.list_rows(RowFilter(due_by=20), 9)].count(True) == 1
-
-
-@pytest.mark.parametrize(
-    ("wanted", "offsets"),
-    [
-        (RowFilter(), [1, 2, 3]),
-        (RowFilter(stage="enrich"), [2]),
-        (RowFilter(code="api.5xx"), [3]),
-        (RowFilter(due_by=20), [1, 2]),
-        (RowFilter(stage="download", due_by=20), [1]),
-        (RowFilter(stage="enrich", code="api.5xx"), []),
-    ],
-)
-async def test_rows_are_listed_by_what_is_asked_for(
-    reopen: Reopen, wanted: RowFilter, offsets: list[int]
-) -> None:
-    queue = reopen()
-    third = dataclasses.replace(row(3, 30), code="api.5xx")
-    await queue.park([row(1, 10), of_stage("enrich", row(2, 20)), third])
-    assert [listed.row.task.origin.offset for listed in await queue.list_rows(wanted, 9)] == offsets
+    assert [listed.is_leased for listed in await queue.list_rows(9)].count(True) == 1
 
 
 # ---- identity ----

@@ -70,7 +70,7 @@ def test_a_delay_queue_that_is_not_the_one_left_is_noticed(
         shutil.copy(untouched, path)
         rig.faults()
         back = rig.run(rig.config())
-        wait_until(lambda: '"process.started"' in back.log(), "the right file is taken back")
+        wait_until(lambda: '"delay_queue.recovered"' in back.log(), "the right file is taken back")
         back.send(signal.SIGTERM)
         assert back.wait(40) == 0, back.log()[-2000:]
         assert back.summary["delay_queue"]["carried_over"] == waiting

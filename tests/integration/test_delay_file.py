@@ -13,7 +13,6 @@ from claimx.adapters.delay_sqlite import SqliteDelayQueue
 from claimx.domain.queue_mark import QueueMark, encode, judge
 from claimx.domain.tasks import encode_task
 from claimx.errors import DelayFileError, TransientError
-from claimx.ports.delay import RowFilter
 from support.delayed import STAGES, ask, row
 
 ROWS = 500
@@ -247,7 +246,7 @@ async def test_the_rows_of_version_1_are_kept(tmp_path: Path) -> None:
     assert ask(path, "PRAGMA integrity_check") == [("ok",)]
     again = opened(path)
     assert await again.mark() == mark
-    assert [listed.row for listed in await again.list_rows(RowFilter(), 9)][3] == row(4, 40)
+    assert [listed.row for listed in await again.list_rows(9)][3] == row(4, 40)
     await again.close()
 
 

@@ -12,7 +12,6 @@ import pytest
 
 from claimx.adapters.delay_sqlite import SqliteDelayQueue
 from claimx.domain.queue_mark import judge
-from claimx.ports.delay import RowFilter
 from support.delay_child import name_of
 from support.delayed import ask
 
@@ -54,7 +53,7 @@ async def look(path: Path, told: Told) -> int:
     assert ask(path, "PRAGMA integrity_check") == [("ok",)]
     queue = SqliteDelayQueue(path)
     queue.open()
-    rows = {name_of(listed.row.key) for listed in await queue.list_rows(RowFilter(), 1_000_000)}
+    rows = {name_of(listed.row.key) for listed in await queue.list_rows(1_000_000)}
     assert await queue.recover() == len(rows)
     lost = told.parked - told.may_be_gone - rows
     assert not lost, "acknowledged, never deleted, and not there"

@@ -20,7 +20,7 @@ from claimx.domain.queue_mark import QueueMark
 from claimx.domain.receipts import Lease
 from claimx.domain.times import Micros
 from claimx.errors import ClaimxError, DelayFileError, EngineError, TransientError
-from claimx.ports.delay import DelayRow, Leased, Listed, RowFilter, RowKey
+from claimx.ports.delay import DelayRow, Leased, Listed, RowKey
 
 T = TypeVar("T")
 
@@ -89,9 +89,9 @@ class SqliteDelayQueue:
         """Let rows be due that are not leased."""
         return await self._run(partial(DelayTable.make_due, keys=keys, now=now))
 
-    async def list_rows(self, wanted: RowFilter, limit: int, after: RowKey | None = None) -> Sequence[Listed]:
+    async def list_rows(self, limit: int, after: RowKey | None = None) -> Sequence[Listed]:
         """Rows in the order of their keys."""
-        return await self._run(partial(DelayTable.list_rows, wanted=wanted, limit=limit, after=after))
+        return await self._run(partial(DelayTable.list_rows, limit=limit, after=after))
 
     async def count(self) -> int:
         """Rows that are there."""

@@ -9,7 +9,7 @@ from claimx.domain.receipts import Lease
 from claimx.domain.tasks import decode_task, encode_task
 from claimx.domain.times import Micros
 from claimx.errors import DelayFileError, PoisonError
-from claimx.ports.delay import LOOK_AGAIN, DelayRow, Leased, Listed, RowFilter, RowKey
+from claimx.ports.delay import LOOK_AGAIN, DelayRow, Leased, Listed, RowKey
 
 _INSERT = "INSERT INTO delayed VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, 0) ON CONFLICT DO NOTHING"
 _AT = 'topic = ? AND partition = ? AND "offset" = ? AND child = ?'
@@ -37,7 +37,6 @@ _HURRY = f"UPDATE delayed SET due_at = ? WHERE {_AT} AND due_at > ? AND token IS
 _LIST = f"""
 SELECT {_ROW}, token IS NOT NULL, crashes FROM delayed
 WHERE (topic, partition, "offset", child) > (?, ?, ?, ?)
-    AND stage = coalesce(?, stage) AND code = coalesce(?, code) AND due_at <= coalesce(?, due_at)
 ORDER BY topic, partition, "offset", child LIMIT ?
 """  # noqa: S608  # made of constants
 _STAGES = """
@@ -155,13 +154,12 @@ class DelayTable:
             if self._connection.execute(_HURRY, (now, *key.origin, key.child, now)).rowcount
         ]
 
-    def list_rows(self, wanted: RowFilter, limit: int, after: RowKey | None) -> list[Listed]:
+    def list_rows(self, limit: int, after: RowKey | None) -> list[Listed]:
         """Rows in the order of their keys."""
         start = _BEFORE_ALL if after is None else (*after.origin, after.child)
-        values = (*start, wanted.stage, wanted.code, wanted.due_by, limit)
         return [
             Listed(_row(tuple(columns)), bool(is_leased), crashes)
-            for *columns, is_leased, crashes in self._connection.execute(_LIST, values)
+            for *columns, is_leased, crashes in self._connection.execute(_LIST, (*start, limit))
         ]
 
     def count(self) -> int:

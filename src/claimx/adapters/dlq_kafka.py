@@ -1,6 +1,5 @@
 """The dead-letter topics."""
 
-from collections.abc import Mapping
 from hashlib import sha256
 
 from claimx.adapters.kafka_producer import KafkaProducer
@@ -16,13 +15,7 @@ class KafkaDeadLetters:
 
     def __init__(self, producer: KafkaProducer, topics: Topics) -> None:
         self._producer = producer
-        self._topics: Mapping[str, str] = {
-            "ingest": topics.events_dlq,
-            "enrich": topics.enrichment_dlq,
-            "download": topics.downloads_dlq,
-            "upload": topics.downloads_dlq,
-            "results": topics.downloads_dlq,
-        }
+        self._topics = topics.dead_letters
 
     async def put(self, letter: DeadLetter) -> None:
         """Produce one letter and wait for its acknowledgement.

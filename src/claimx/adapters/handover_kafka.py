@@ -1,7 +1,5 @@
 """The pending topics, as their producer sees them."""
 
-from collections.abc import Mapping
-
 from claimx.adapters.kafka_producer import KafkaProducer
 from claimx.config.tree import Topics
 from claimx.domain.results import UploadResult, encode_result
@@ -13,7 +11,7 @@ class KafkaHandover:
 
     def __init__(self, producer: KafkaProducer, topics: Topics) -> None:
         self._producer = producer
-        self._topics = pending_topics(topics)
+        self._topics = topics.pending
 
     async def put(self, stage: str, task: Task | UploadResult) -> bool:
         """Produce one task and wait for its acknowledgement; False: it is too large.
@@ -23,13 +21,3 @@ class KafkaHandover:
         """
         value = encode_result(task) if isinstance(task, UploadResult) else encode_task(task)
         return await self._producer.produce(self._topics[stage], value, task.project_id.encode())
-
-
-def pending_topics(topics: Topics) -> Mapping[str, str]:
-    """Name the topic from which each stage takes what other processes hand to it."""
-    return {
-        "enrich": topics.enrichment_pending,
-        "download": topics.downloads_pending,
-        "upload": topics.downloads_cached,
-        "results": topics.downloads_results,
-    }

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from claimx.adapters.handover_kafka import pending_topics
 from claimx.adapters.kafka_records import Headers, Read
 from claimx.config.tree import Topics
 from claimx.domain.events import decode
@@ -44,4 +43,4 @@ def topics_of(stage: str, topics: Topics) -> Sequence[str]:
     """Name the topics that a stage takes in."""
     if stage == "ingest":
         return topics.events_raw, topics.events_replay
-    return (pending_topics(topics)[stage],)
+    return (topics.pending[stage],)

@@ -20,7 +20,7 @@ from claimx.domain.rows import Row, Value, key_of, merge_values
 from claimx.domain.tables import TABLES
 from claimx.domain.times import Micros
 from claimx.errors import PermanentError, RowsRejectedError
-from claimx.ports.delay import LOOK_AGAIN, DelayRow, Leased, Listed, RowFilter, RowKey
+from claimx.ports.delay import LOOK_AGAIN, DelayRow, Leased, Listed, RowKey
 
 Key = tuple[Value, ...]
 
@@ -189,21 +189,13 @@ class DelayState:
                 changed.append(key)
         return changed
 
-    def list_rows(self, wanted: RowFilter, limit: int, after: RowKey | None) -> list[Listed]:
+    def list_rows(self, limit: int, after: RowKey | None) -> list[Listed]:
         """Rows in the order of their keys."""
         keys = sorted(key for key in self.rows if after is None or key > after)
-        rows = [
-            Listed(self.rows[key][0], self.rows[key][1] is not None, self.crashes.get(key, 0)) for key in keys
+        return [
+            Listed(self.rows[key][0], self.rows[key][1] is not None, self.crashes.get(key, 0))
+            for key in keys[:limit]
         ]
-        return [listed for listed in rows if _fits(listed.row, wanted)][:limit]
-
-
-def _fits(row: DelayRow, wanted: RowFilter) -> bool:
-    return (
-        wanted.stage in {None, row.stage}
-        and wanted.code in {None, row.code}
-        and (wanted.due_by is None or row.due_at <= wanted.due_by)
-    )
 
 
 def later(old: DelayRow, new: DelayRow) -> DelayRow:
@@ -248,9 +240,9 @@ class MemoryDelayQueue:
         """Let rows be due that are not leased."""
         return self.state.make_due(keys, now)
 
-    async def list_rows(self, wanted: RowFilter, limit: int, after: RowKey | None = None) -> Sequence[Listed]:
+    async def list_rows(self, limit: int, after: RowKey | None = None) -> Sequence[Listed]:
         """Rows in the order of their keys."""
-        return self.state.list_rows(wanted, limit, after)
+        return self.state.list_rows(limit, after)
 
     async def count(self) -> int:
         """Rows that are there."""

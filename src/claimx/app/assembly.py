@@ -11,7 +11,7 @@ from claimx.adapters.clock import WallClock
 from claimx.adapters.delay_sqlite import SqliteDelayQueue
 from claimx.adapters.delta import DeltaLake
 from claimx.adapters.dlq_kafka import KafkaDeadLetters
-from claimx.adapters.handover_kafka import KafkaHandover, pending_topics
+from claimx.adapters.handover_kafka import KafkaHandover
 from claimx.adapters.http_files import HttpFileHost
 from claimx.adapters.kafka import KafkaSource, source_configs
 from claimx.adapters.kafka_client import client_config
@@ -109,8 +109,7 @@ class Assembly:
     async def _wait_for_topics(self) -> None:
         topics = self._settings.kafka.topics
         config = client_config(self._settings.kafka, f"{self._settings.process.instance}.check", self._log)
-        names = {topics.events_dlq, topics.enrichment_dlq, topics.downloads_dlq}
-        names |= set(pending_topics(topics).values())
+        names = {*topics.dead_letters.values(), *topics.pending.values()}
         if "ingest" in self._roles.stages:
             names |= {topics.events_raw, topics.events_replay}
         await self._redo.until_done("kafka.failed", lambda: check_topics(config, sorted(names)))

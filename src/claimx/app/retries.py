@@ -221,7 +221,7 @@ class _Letters:
         settings = self._settings
         topics, instance = settings.kafka.topics, settings.process.instance
         client = Client(settings.kafka, f"{instance}.retries", self._log)
-        names = [topics.enrichment_dlq, topics.downloads_dlq]
+        names = sorted({topics.dead_letters[stage] for stage in ("enrich", "download")})
         there = await asyncio.to_thread(KafkaPositions(client).present, names)
         if absent := [name for name in names if name not in there]:
             raise TopicsAbsentError(f"these topics do not exist: {', '.join(absent)}")

@@ -13,7 +13,7 @@ from claimx.adapters.lake_scan import PinnedTables
 from claimx.adapters.lake_story import DeltaStory
 from claimx.adapters.topic_reader import KafkaPositions
 from claimx.app.console import print_lines
-from claimx.app.verify import event_group, letter_topics
+from claimx.app.verify import event_group
 from claimx.config.load import Loaded
 from claimx.config.options import Format, TraceKind
 from claimx.config.tree import Settings
@@ -62,7 +62,7 @@ def _archive(settings: Settings, stack: ExitStack, watch: Watch) -> Archive:
         positions=KafkaPositions(client),
         delay=SqliteDelayFiles(settings.process.state_dir),
         files=StoredFiles(settings.lake, tables),
-        desk=Desk(log, store, sorted(set(letter_topics(kafka).values())), watch),
+        desk=Desk(log, store, sorted(set(kafka.topics.dead_letters.values())), watch),
         events=event_group(kafka),
         watch=watch,
         now=clock.now(),

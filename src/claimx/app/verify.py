@@ -40,7 +40,7 @@ def verify(load: Callable[[], Loaded], options: VerifyOptions, output: Format) -
         look = Verify(
             _evidence(settings, stack),
             _scope(settings, options, now),
-            letter_topics(settings.kafka),
+            settings.kafka.topics.dead_letters,
             watch,
             now,
         )
@@ -51,17 +51,6 @@ def verify(load: Callable[[], Loaded], options: VerifyOptions, output: Format) -
     return 0 if report.is_clean else FOUND_SOMETHING
 
 
-def letter_topics(kafka: Kafka) -> dict[str, str]:
-    """By stage, where its dead letters go."""
-    topics = kafka.topics
-    return {
-        "ingest": topics.events_dlq,
-        "enrich": topics.enrichment_dlq,
-        "download": topics.downloads_dlq,
-        "upload": topics.downloads_dlq,
-    }
-
-
 def event_group(kafka: Kafka) -> Group:
     """Who takes events in."""
     topics = kafka.topics
@@ -70,13 +59,11 @@ def event_group(kafka: Kafka) -> Group:
 
 def task_groups(kafka: Kafka) -> tuple[Group, ...]:
     """Who takes tasks from the pending topics."""
-    topics = kafka.topics
-    pending = {
-        "enrich": topics.enrichment_pending,
-        "download": topics.downloads_pending,
-        "upload": topics.downloads_cached,
-    }
-    return tuple(Group(f"{kafka.group_id}.{stage}", (topic,), read_task) for stage, topic in pending.items())
+    return tuple(
+        Group(f"{kafka.group_id}.{stage}", (topic,), read_task)
+        for stage, topic in kafka.topics.pending.items()
+        if stage != "results"
+    )
 
 
 def _evidence(settings: Settings, stack: ExitStack) -> Evidence:

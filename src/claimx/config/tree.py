@@ -3,6 +3,7 @@
 Units are suffixes: ``_s`` seconds, ``_ms`` milliseconds, ``_bytes``. A stage's constructor takes its slice.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -65,6 +66,27 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     events_dlq: str = "claimx.events.dlq"
     enrichment_dlq: str = "claimx.enrichment.dlq"
     downloads_dlq: str = "claimx.downloads.dlq"
+
+    @property
+    def pending(self) -> Mapping[str, str]:
+        """By stage, the topic from which it takes what other processes hand to it."""
+        return {
+            "enrich": self.enrichment_pending,
+            "download": self.downloads_pending,
+            "upload": self.downloads_cached,
+            "results": self.downloads_results,
+        }
+
+    @property
+    def dead_letters(self) -> Mapping[str, str]:
+        """By stage, the topic of what it gives up."""
+        return {
+            "ingest": self.events_dlq,
+            "enrich": self.enrichment_dlq,
+            "download": self.downloads_dlq,
+            "upload": self.downloads_dlq,
+            "results": self.downloads_dlq,
+        }
 
 
 class Kafka(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

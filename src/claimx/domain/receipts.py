@@ -2,7 +2,7 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from claimx.domain.events import Event
 from claimx.domain.outcomes import Outcome
@@ -132,6 +132,20 @@ class Receipt:
         self.api_calls = 0
         self.error_code: str | None = None
         self.buried: dict[str, str] = {}  # event ids of a run that alone were dead-lettered, and why
+
+    @classmethod
+    def of(
+        cls,
+        partition: Partition,
+        offset: int,
+        size_bytes: int,
+        began_at: Micros,
+        *,
+        run: Sequence[Event] = (),
+    ) -> Self:
+        """Begin the receipt of one record of a partition, or of a run that begins with it."""
+        origin = Origin(partition.topic, partition.number, offset)
+        return cls(origin, size_bytes, began_at, partition=partition, run=run)
 
     @property
     def offset(self) -> int:

@@ -11,7 +11,7 @@ from claimx.errors import TransientError
 from claimx.ports.clock import Clock
 from claimx.ports.control import DropRetries, ListRetries, Page, RetryRow, RunRetries, Step
 from claimx.ports.dead_letters import DeadLetters
-from claimx.ports.delay import DelayQueue, DelayRow, Listed, RowFilter, RowKey
+from claimx.ports.delay import DelayQueue, DelayRow, Listed, RowKey
 from claimx.telemetry.log import Log
 
 ROWS = 500
@@ -77,7 +77,7 @@ class RetryDesk:
         return await self._step(command)
 
     async def _step(self, command: Step) -> Page:
-        found = await self._delay.list_rows(RowFilter(), ROWS, command.after)
+        found = await self._delay.list_rows(ROWS, command.after)
         fitting = [each for each in found if command.wanted.takes(each.row)]
         page = Page(after=found[-1].row.key if len(found) == ROWS else None)
         match command:

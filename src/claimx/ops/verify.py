@@ -4,7 +4,7 @@ Beside a running daemon it looks in the order opposite to that in which effects 
 queues, the event log, its tables, dead letters, pending topics. So whatever a step proves was there before.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -68,7 +68,7 @@ class Verify:
     """
 
     def __init__(
-        self, evidence: Evidence, scope: Scope, letter_topics: dict[str, str], watch: Watch, now: Micros
+        self, evidence: Evidence, scope: Scope, letter_topics: Mapping[str, str], watch: Watch, now: Micros
     ) -> None:
         self._evidence = evidence
         self._scope = scope

@@ -65,19 +65,6 @@ class Listed:
     crashes: int
 
 
-@dataclass(frozen=True, slots=True)
-class RowFilter:
-    """Which rows are listed: those that fit all that is given.
-
-    Args:
-        due_by: due at that time or before.
-    """
-
-    stage: str | None = None
-    code: str | None = None
-    due_by: Micros | None = None
-
-
 class DelayQueue(Protocol):
     """Rows survive the process; leases do not."""
 
@@ -121,7 +108,7 @@ class DelayQueue(Protocol):
         """Let rows be due at ``now`` if they are due later, leased ones excepted; returns the keys of rows changed."""
         ...
 
-    async def list_rows(self, wanted: RowFilter, limit: int, after: RowKey | None = None) -> Sequence[Listed]:
+    async def list_rows(self, limit: int, after: RowKey | None = None) -> Sequence[Listed]:
         """Up to ``limit`` rows in the order of their keys; the next page comes after the last key of this one."""
         ...
 

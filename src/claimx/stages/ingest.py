@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from claimx.domain.events import Event, Malformed
 from claimx.domain.outcomes import Outcome
 from claimx.domain.receipts import Partition, Receipt
-from claimx.domain.tasks import Origin, enrichment_task
+from claimx.domain.tasks import enrichment_task
 from claimx.ports.source import RecordBatch
 from claimx.stages.buffer import EventChunk
 from claimx.stages.flow import Flow, Send
@@ -85,5 +85,4 @@ class _Sorted:
         self._now = now
 
     def receipt(self, offset: int, size_bytes: int, run: Sequence[Event] = ()) -> Receipt:
-        origin = Origin(self._partition.topic, self._partition.number, offset)
-        return Receipt(origin, size_bytes, self._now, partition=self._partition, run=run)
+        return Receipt.of(self._partition, offset, size_bytes, self._now, run=run)

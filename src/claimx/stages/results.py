@@ -4,7 +4,6 @@ from claimx.domain.events import Malformed
 from claimx.domain.outcomes import Outcome
 from claimx.domain.receipts import Receipt
 from claimx.domain.results import ResultRecord
-from claimx.domain.tasks import Origin
 from claimx.ports.source import RecordBatch
 from claimx.stages.flow import Flow
 from claimx.stages.tally import Tally
@@ -19,11 +18,10 @@ class Results:
 
     async def take(self, batch: RecordBatch) -> None:
         """Count the reports of other processes."""
-        topic, number, now = batch.partition.topic, batch.partition.number, self._flow.runtime.clock.now()
+        now = self._flow.runtime.clock.now()
         counted: list[Receipt] = []
         for item in batch.items:
-            origin = Origin(topic, number, item.offset)
-            receipt = Receipt(origin, item.size_bytes, now, partition=batch.partition)
+            receipt = Receipt.of(batch.partition, item.offset, item.size_bytes, now)
             receipt.stage = "results"
             self._flow.settlement.begin(receipt)
             if isinstance(item, Malformed):

@@ -3,7 +3,7 @@
 from claimx.domain.events import Malformed
 from claimx.domain.outcomes import Outcome
 from claimx.domain.receipts import Receipt
-from claimx.domain.tasks import Origin, TaskRecord
+from claimx.domain.tasks import TaskRecord
 from claimx.ports.source import RecordBatch
 from claimx.stages.flow import Flow, Send
 from claimx.stages.work import Work
@@ -23,11 +23,10 @@ class Take:
 
     async def take(self, batch: RecordBatch) -> None:
         """Take one batch in: its bytes are held, its position is noted."""
-        topic, number, now = batch.partition.topic, batch.partition.number, self._flow.runtime.clock.now()
+        now = self._flow.runtime.clock.now()
         works: list[Work] = []
         for item in batch.items:
-            origin = Origin(topic, number, item.offset)
-            receipt = Receipt(origin, item.size_bytes, now, partition=batch.partition)
+            receipt = Receipt.of(batch.partition, item.offset, item.size_bytes, now)
             receipt.stage = self._stage
             self._flow.settlement.begin(receipt)
             if isinstance(item, TaskRecord):
