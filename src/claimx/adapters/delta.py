@@ -20,7 +20,7 @@ from deltalake import (
 )
 from deltalake.table import TableMerger
 
-from claimx.adapters import delta_frames, delta_sql
+from claimx.adapters import delta_frames, delta_sql, delta_upkeep
 from claimx.adapters.delta_place import place, shown
 from claimx.adapters.delta_table import KeptTable
 from claimx.config.tree import Lake
@@ -30,7 +30,7 @@ from claimx.domain.rows import Row, Table
 from claimx.domain.tables import EVENT_LOG, EVENTS, PROJECTS, TABLES
 from claimx.domain.times import Micros
 from claimx.errors import LakeError, SchemaDriftError, TablesAbsentError
-from claimx.ports.tables import TableStatus
+from claimx.ports.tables import Compacted, TableStatus, Vacuumed
 
 _T = TypeVar("_T")
 _THREADS = 4
@@ -118,6 +118,20 @@ class DeltaLake:
             SchemaDriftError: it does not fit its declaration.
         """
         await self._run(partial(_open, self._tables[name]))
+
+    async def to_compact(self, name: str) -> int:
+        """Files of a table that a compaction would take."""
+        return await self._run(partial(self._tables[name].read, delta_upkeep.to_compact))
+
+    async def compact(self, name: str) -> Compacted:
+        """Make small files one, and cut the log."""
+        table = self._tables[name]
+        return await self._run(partial(table.commit, lambda handle: delta_upkeep.compact(handle, _WRITER)))
+
+    async def vacuum(self, name: str, retain_hours: int, *, full: bool, dry_run: bool) -> Vacuumed:
+        """Delete files that no version of the last ``retain_hours`` needs."""
+        work = partial(delta_upkeep.vacuum, retain_hours=retain_hours, full=full, dry_run=dry_run)
+        return await self._run(partial(self._tables[name].commit, work))
 
     async def close(self) -> None:
         """End the threads after the calls that are pending."""

@@ -89,16 +89,17 @@ class KeptTable:
                 else delta_status.of_no_table(self.declared, table, self._place)
             )
 
-    def commit(self, write: Callable[[DeltaTable], object], now: float) -> None:
-        """Let ``write`` commit with the kept handle, and make the commit durable.
+    def commit(self, write: Callable[[DeltaTable], _T], now: float) -> _T:
+        """Let ``write`` commit with the kept handle, make the commit durable, and return what ``write`` returns.
 
         Raises:
             LakeError: it failed, or may have landed all the same.
         """
         with self._lock, self._door("commit"):
             table = self._fresh(now)
-            write(table)
+            done = write(table)
             self._make_durable(table)
+            return done
 
     def read(self, query: Callable[[DeltaTable], _T], now: float) -> _T:
         """Let ``query`` read what is committed now with the kept handle.

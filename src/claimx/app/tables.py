@@ -48,22 +48,23 @@ async def make_tables(lake: Lake) -> None:
 
 
 async def _init(lake: Lake, *, dry_run: bool) -> tables.InitReport:
-    async with _opened(lake) as opened:
-        return await tables.init(opened, dry_run=dry_run)
+    async with opened(lake) as there:
+        return await tables.init(there, dry_run=dry_run)
 
 
 async def _status(lake: Lake) -> tables.StatusReport:
-    async with _opened(lake) as opened:
-        return await tables.status(opened)
+    async with opened(lake) as there:
+        return await tables.status(there)
 
 
 @asynccontextmanager
-async def _opened(lake: Lake) -> AsyncGenerator[DeltaLake, None]:
-    opened = DeltaLake(lake, _DEDUP_DAYS)
+async def opened(lake: Lake) -> AsyncGenerator[DeltaLake, None]:
+    """The lake, for those who write no events."""
+    there = DeltaLake(lake, _DEDUP_DAYS)
     try:
-        yield opened
+        yield there
     finally:
-        await opened.close()
+        await there.close()
 
 
 def _print(text: str) -> None:

@@ -1,4 +1,4 @@
-"""``claimx tables``: make the tables, and tell what is there."""
+"""``claimx tables``: make the tables, tell what is there, keep them quick."""
 
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from claimx.cli.options import (
     SettingsSource,
     help_alone,
 )
+from claimx.cli.tables_upkeep import OPTIMIZE_HELP, VACUUM_HELP, optimize, vacuum
 
 INIT_HELP = """\b
 Create the tables that are absent and add the columns that are missing. Nothing that is there is overwritten.
@@ -47,11 +48,13 @@ Exit codes: 0 claimx run can write every table, 3 a table is absent or does not 
 """
 
 tables = typer.Typer(invoke_without_command=True)
+tables.command(help=OPTIMIZE_HELP, short_help="Make the small files of tables fewer.")(optimize)
+tables.command(help=VACUUM_HELP, short_help="Delete files that no version needs.")(vacuum)
 
 
 @tables.callback()
 def group(context: typer.Context) -> None:
-    """Make the Delta tables, and tell what is there."""
+    """Make the Delta tables, tell what is there, keep them quick."""
     help_alone(context)
 
 

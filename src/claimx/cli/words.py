@@ -42,6 +42,17 @@ def long_enough(option: str, beginning: str | None) -> None:
         )
 
 
+def age(option: str, text: str) -> int:
+    """Read an age in seconds: ``90s``, ``2h``, ``7d``.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if (found := _AGE.fullmatch(text)) is None:
+        raise UsageError(f"{option} {text} is no age", "as in 36h, 7d, 4w")
+    return int(found[1]) * _UNITS[found[2]]
+
+
 def moment(option: str, text: str | None) -> Moment | None:
     """Read a time or an age.
 
@@ -50,8 +61,8 @@ def moment(option: str, text: str | None) -> Moment | None:
     """
     if text is None:
         return None
-    if age := _AGE.fullmatch(text):
-        return Moment(int(age[1]) * _UNITS[age[2]] * SECOND, is_ago=True)
+    if _AGE.fullmatch(text):
+        return Moment(age(option, text) * SECOND, is_ago=True)
     if (when := parse_time(text)) is None:
         raise UsageError(
             f"{option} {text} is no time", "as in 2026-05-01T12:00Z, or ago: 90s, 15m, 2h, 30d, 4w"

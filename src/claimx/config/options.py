@@ -54,6 +54,18 @@ class TopicsOptions:
     dry_run: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpkeepOptions:
+    """``claimx tables optimize`` and ``vacuum``."""
+
+    tables: tuple[str, ...] = ()
+    """Their names; none means all."""
+    retain_hours: int = 168
+    full: bool = False
+    dry_run: bool = False
+    output: Format = "text"
+
+
 class Moment(NamedTuple):
     """A point in time: microseconds since 1970 UTC, or before now."""
 

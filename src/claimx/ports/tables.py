@@ -46,6 +46,19 @@ class TableStatus(msgspec.Struct, frozen=True, kw_only=True):
     drift: tuple[str, ...] = ()
 
 
+class Compacted(msgspec.Struct, frozen=True):
+    """What a compaction did; both 0 where there was nothing to do."""
+
+    files_removed: int
+    files_added: int
+
+
+class Vacuumed(msgspec.Struct, frozen=True):
+    """What a vacuum deleted, or would delete."""
+
+    files: int
+
+
 class Tables(Protocol):
     """The declared tables. Every method raises LakeError when it cannot be told what is there."""
 
@@ -69,4 +82,20 @@ class Tables(Protocol):
 
     async def add_columns(self, name: str) -> None:
         """Add the declared columns that a table lacks."""
+        ...
+
+    async def to_compact(self, name: str) -> int:
+        """Files of a table that a compaction would take."""
+        ...
+
+    async def compact(self, name: str) -> Compacted:
+        """Make small files one and cut the log; rows stay as they are, and writers may go on."""
+        ...
+
+    async def vacuum(self, name: str, retain_hours: int, *, full: bool, dry_run: bool) -> Vacuumed:
+        """Delete files that no version of the last ``retain_hours`` needs.
+
+        Args:
+            full: list everything, and take along what killed writers have left.
+        """
         ...
