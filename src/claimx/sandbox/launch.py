@@ -19,6 +19,9 @@ GROUP_ID = "claimx"
 PARTITIONS = 24
 TOPICS: Mapping[str, str] = msgspec.structs.asdict(Topics())
 
+_SHORT_SESSION = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 1000}
+"""The embedded broker keeps a member that has left until its session ends, and the next run waits for it."""
+
 Setting = str | float | Sequence[str]
 
 
@@ -142,6 +145,7 @@ class Sandbox:
             "kafka.security_protocol": "PLAINTEXT",
             "kafka.group_id": GROUP_ID,
             **{f"kafka.topics.{name}": topic for name, topic in TOPICS.items()},
+            **{f"kafka.client.{name}": value for name, value in _SHORT_SESSION.items()},
             "api.base_url": self._simulator.facts["base_url"],
             "api.token": TOKEN,
             "download.allowed_hosts": ["127.0.0.1"],
@@ -155,7 +159,7 @@ class Sandbox:
         """The same settings as a configuration file."""
         sections: dict[str, list[str]] = {}
         for path, value in self.settings_overrides().items():
-            section, _, key = path.rpartition(".")
+            section, key = _placed(path)
             sections.setdefault(section, []).append(f"{key} = {msgspec.json.encode(value).decode()}")
         return "\n".join(f"[{name}]\n" + "\n".join(lines) + "\n" for name, lines in sections.items())
 
@@ -171,3 +175,11 @@ class Sandbox:
             *("--seed", str(self.seed)),
             *("--events", str(self.events)),
         ]
+
+
+def _placed(path: str) -> tuple[str, str]:
+    """Section and key of a path; the keys of ``kafka.client`` have dots of their own."""
+    if path.startswith("kafka.client."):
+        return "kafka.client", f'"{path.removeprefix("kafka.client.")}"'
+    section, _, key = path.rpartition(".")
+    return section, key
