@@ -42,6 +42,11 @@ class FloodGate:
             return "ratio"
         return None
 
+    @property
+    def told(self) -> str | None:
+        """Which limit was reached when somebody last wanted to pass; for any thread."""
+        return self._told
+
     async def admit(self) -> None:
         """Wait until one more dead letter may be produced, and count it."""
         await self.passed()
