@@ -18,10 +18,9 @@ def busy_in(thread_id: int, stages: Collection[str]) -> str:
     """What the event loop's thread runs right now: the stage if there is one, else the innermost function of ours."""
     frame = sys._current_frames().get(thread_id)  # noqa: SLF001  # documented, for this very use
     ours = [each for each in _outward(frame) if _module(each).startswith("claimx.")]
-    for each in ours:
-        name = _module(each).removeprefix(_STAGES)
-        if name in stages:
-            return name
+    parts = [_module(each).removeprefix(_STAGES) for each in ours if _module(each).startswith(_STAGES)]
+    for name in (*(part for part in parts if part in stages), *parts):
+        return name
     return f"{_module(ours[0])}.{ours[0].f_code.co_name}" if ours else "code that is not ours"
 
 
