@@ -41,6 +41,11 @@ class FloodGate:
             return "ratio"
         return None
 
+    @property
+    def told(self) -> str | None:
+        """The limit on account of which something waits here; readable from any thread."""
+        return self._told
+
     async def admit(self) -> None:
         """Wait until one more dead letter may be produced, and count it."""
         await self.passed()

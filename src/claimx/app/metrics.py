@@ -1,0 +1,196 @@
+"""The numbers of a running process, read from any thread: nothing here waits for the event loop or calls it."""
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from time import sleep
+
+import msgspec
+
+from claimx import __version__
+from claimx.domain.ledger import TopicCounts
+from claimx.domain.stage_names import STAGES
+from claimx.domain.times import SECOND
+from claimx.ports.clock import Clock
+from claimx.stages.guard import attempted
+from claimx.stages.partitions import Partitions
+from claimx.stages.pipeline import Pipeline
+from claimx.telemetry import catalogue as c
+from claimx.telemetry.family import Family, Sample
+
+_LOOKS = 50
+_BETWEEN_S = 0.002
+
+
+class Metrics:
+    """Reads the engine's plain numbers.
+
+    Args:
+        spool: the directory of the spool.
+    """
+
+    def __init__(self, clock: Clock, spool: Path) -> None:
+        self._clock = clock
+        self._spool = spool
+        self._pipeline: Pipeline | None = None
+        self._errors = 0
+
+    def attach(self, pipeline: Pipeline) -> None:
+        """Read this pipeline from now on; before, only the process is told of."""
+        self._pipeline = pipeline
+
+    def read(self) -> Iterator[Sample]:
+        """Every number of this moment. A bug in one group leaves that group out, and is counted."""
+        for group in self._groups():
+            found = _whole(group)
+            if isinstance(found, Exception):
+                self._errors += 1
+            else:
+                yield from found
+        yield c.METRIC_ERRORS, (), self._errors
+
+    def _groups(self) -> list[Callable[[], Iterator[Sample]]]:
+        pipeline = self._pipeline
+        if pipeline is None:
+            return [lambda: _process(None)]
+        bodies = (_records, _delay_queue, _stages, _enrichment, _files, _lake, _failures, _process)
+        return [
+            *(lambda body=body: body(pipeline) for body in bodies),
+            lambda: _kafka(pipeline, self._clock.now()),
+            lambda: _disk(self._spool),
+        ]
+
+
+def consistent(partitions: Partitions) -> Mapping[str, tuple[TopicCounts, int]]:
+    """Ledger and records in flight by topic, as of one moment.
+
+    Another thread may look while the loop is between two lines that belong together: then look again, a moment later.
+    What stays broken is broken.
+    """
+    seen: dict[str, tuple[TopicCounts, int]] = {}
+    for _ in range(_LOOKS):
+        seen = {
+            topic: (msgspec.structs.replace(counts), partitions.in_flight(topic))
+            for topic, counts in partitions.counts.copy().items()
+        }
+        if all(counts.violation(in_flight) is None for counts, in_flight in seen.values()):
+            break
+        sleep(_BETWEEN_S)
+    return seen
+
+
+def _whole(group: Callable[[], Iterator[Sample]]) -> list[Sample] | Exception:
+    return attempted(lambda: list(group()))
+
+
+def _records(pipeline: Pipeline) -> Iterator[Sample]:
+    seen = consistent(pipeline.partitions)
+    for topic in (name for source in pipeline.sources for name in source.topics):
+        counts, in_flight = seen.get(topic, (TopicCounts(), 0))
+        yield c.RECORDS_RECEIVED, (topic,), counts.received
+        for outcome in c.SETTLED:
+            yield c.RECORDS_SETTLED, (topic, outcome), getattr(counts, outcome)
+        yield c.RECORDS_IN_FLIGHT, (topic,), in_flight
+    yield c.LEDGER_VIOLATIONS, (), pipeline.flow.runtime.counters.ledger_violations
+
+
+def _delay_queue(pipeline: Pipeline) -> Iterator[Sample]:
+    counts, waiting, due = pipeline.laws.seen
+    for how in ("carried_over", "parked"):
+        yield c.DELAY_ROWS_IN, (how,), getattr(counts, how)
+    for how in ("resolved", "dead_lettered", "dropped"):
+        yield c.DELAY_ROWS_OUT, (how,), getattr(counts, how)
+    yield c.DELAY_ROWS, (), waiting
+    yield c.DELAY_ROWS_DUE, (), due
+
+
+def _kafka(pipeline: Pipeline, now: int) -> Iterator[Sample]:
+    owned, paused = list(pipeline.partitions.owned.values()), pipeline.paused
+    for topic in (name for source in pipeline.sources for name in source.topics):
+        yield c.ASSIGNED, (topic,), sum(p.topic == topic for p in owned)
+        yield c.PAUSED, (topic,), sum(p.topic == topic for p in paused)
+    for partition in owned:
+        oldest = partition.ages.oldest(partition.committed)
+        age_s = 0.0 if oldest is None else max(0, now - oldest) / SECOND
+        yield c.OLDEST_AGE, (partition.topic, str(partition.number)), age_s
+    for change in ("assigned", "revoked"):
+        yield c.REBALANCED, (change,), pipeline.partitions.changes[change]
+    for result, times in dict(pipeline.commits).items():
+        yield c.COMMITS, (result,), times
+
+
+def _stages(pipeline: Pipeline) -> Iterator[Sample]:
+    counters = pipeline.flow.runtime.counters
+    for stage in STAGES:
+        yield c.STAGE_RUNS, (stage,), stage in pipeline.stages
+    for stage, (items, capacity) in pipeline.queues.items():
+        yield c.QUEUE_ITEMS, (stage,), items
+        yield c.QUEUE_CAPACITY, (stage,), capacity
+    yield from _each(c.PASSES, counters.passes)
+    for how, copies in counters.duplicates.copy().items():
+        yield c.DUPLICATES, (how,), copies
+    yield from counters.measures.shapes()
+
+
+def _enrichment(pipeline: Pipeline) -> Iterator[Sample]:
+    counters, circuits = pipeline.flow.runtime.counters, pipeline.flow.circuits
+    yield c.PREFLIGHTS, (), counters.preflights
+    yield from _each(c.API_REQUESTS, counters.api_requests)
+    yield c.API_SAVED, (), counters.api_calls_saved
+    for circuit in (circuits.api, circuits.files, circuits.store):
+        now = circuit.state.value
+        for state in c.CIRCUIT_STATES:
+            yield c.CIRCUIT_STATE, (circuit.name, state), state == now
+    yield from _each(c.CIRCUIT_TRANSITIONS, counters.circuit_transitions)
+
+
+def _files(pipeline: Pipeline) -> Iterator[Sample]:
+    counters = pipeline.flow.runtime.counters
+    yield c.URL_REFRESHES, (), counters.url_refreshes
+    yield c.URLS_REFUSED, (), counters.urls_refused
+    yield c.FILES_STORED, (), counters.files
+    yield c.FILE_BYTES_STORED, (), counters.file_bytes
+
+
+def _disk(spool: Path) -> Iterator[Sample]:
+    with suppress(OSError):
+        yield c.SPOOL_FREE, (), shutil.disk_usage(spool).free
+
+
+def _lake(pipeline: Pipeline) -> Iterator[Sample]:
+    counters = pipeline.flow.runtime.counters
+    yield c.FLUSHES, (), counters.flushes
+    yield c.FLUSHED_AT, (), counters.flushed_at / SECOND
+    yield c.BUFFERED_ROWS, (), pipeline.flow.buffer.rows
+    for table, rows in counters.lake_rows.copy().items():
+        yield c.LAKE_ROWS, (table,), rows
+    yield from _each(c.LAKE_WRITES, counters.lake_writes)
+
+
+def _failures(pipeline: Pipeline) -> Iterator[Sample]:
+    counters, told = pipeline.flow.runtime.counters, pipeline.flow.flood.told
+    yield from _each(c.PARKED, counters.parked)
+    yield from _each(c.DEAD_LETTERS, counters.dead_letters)
+    for limit in c.FLOODS:
+        yield c.FLOOD, (limit,), limit == told
+
+
+def _process(pipeline: Pipeline | None) -> Iterator[Sample]:
+    now = "starting" if pipeline is None else "draining" if pipeline.is_draining else "running"
+    for state in c.PROCESS_STATES:
+        yield c.STATE, (state,), state == now
+    yield c.BUILD_INFO, (__version__,), 1
+    if pipeline is None:
+        return
+    pools = pipeline.flow.pools
+    for name in c.POOLS:
+        pool = getattr(pools, name)
+        yield c.BUDGET_USED, (name,), pool.used
+        yield c.BUDGET_PEAK, (name,), pool.peak
+        yield c.BUDGET_LIMIT, (name,), pool.limit
+
+
+def _each(family: Family, counts: Mapping[tuple[str, str], int]) -> list[Sample]:
+    """A copy, made in one step: the loop may add a key meanwhile."""
+    return [(family, labels, count) for labels, count in dict(counts).items()]
