@@ -19,6 +19,7 @@ from claimx.ports.delay import DelayQueue, DelayRow
 from claimx.ports.files import Spool
 from claimx.stages.flood import FloodGate
 from claimx.stages.pool import Waiters
+from claimx.stages.progress import outside
 from claimx.stages.runtime import Runtime
 from claimx.stages.settle import Settlement
 from claimx.stages.work import Work
@@ -121,9 +122,10 @@ class Fates:
     async def produce(self, letter: DeadLetter) -> None:
         """Produce a dead letter until it is acknowledged; in a flood, wait first."""
         await self._flood.admit()
-        await self._runtime.redo.until_done(
-            "dead_letter.failed", lambda: self._dead_letters.put(letter), stage=letter.stage
-        )
+        with outside("broker"):
+            await self._runtime.redo.until_done(
+                "dead_letter.failed", lambda: self._dead_letters.put(letter), stage=letter.stage
+            )
         self._runtime.counters.dead_letters[letter.stage, area_of(dead_letter.code_of(letter))] += 1
 
     async def drop(self, work: Work) -> None:

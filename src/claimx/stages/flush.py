@@ -34,8 +34,11 @@ class Flush:
 
     async def run(self) -> None:
         """Work until cancelled."""
+        progress = self._flow.runtime.board["flush"]
         while True:
-            await self._commit(await self._flow.buffer.next_cycle())
+            cycle = await self._flow.buffer.next_cycle()
+            with progress.work("cycle"):
+                await self._commit(cycle)
 
     async def _commit(self, cycle: Cycle) -> None:
         loop = asyncio.get_running_loop()

@@ -7,6 +7,7 @@ from typing import TypeVar
 from claimx.domain.backoff import redo_delay
 from claimx.errors import LakeError, TransientError
 from claimx.ports.clock import Luck
+from claimx.stages.progress import outside
 from claimx.telemetry.events import Event
 from claimx.telemetry.log import Log
 
@@ -30,5 +31,6 @@ class Redo:
                 return await write()
             except (LakeError, TransientError) as error:
                 self._log.warning(what, error=str(error), tries=tries + 1, **fields)
-            await asyncio.sleep(redo_delay(tries, _CAP_S, self._luck.random()))
+            with outside(what):
+                await asyncio.sleep(redo_delay(tries, _CAP_S, self._luck.random()))
             tries += 1
