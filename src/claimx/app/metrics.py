@@ -16,6 +16,7 @@ from claimx.ports.clock import Clock
 from claimx.stages.guard import attempted
 from claimx.stages.partitions import Partitions
 from claimx.stages.pipeline import Pipeline
+from claimx.stages.progress import Doing
 from claimx.telemetry import catalogue as c
 from claimx.telemetry.family import Family, Sample
 
@@ -27,11 +28,13 @@ class Metrics:
     """Reads the engine's plain numbers.
 
     Args:
+        loop_time: the clock of the event loop.
         spool: the directory of the spool.
     """
 
-    def __init__(self, clock: Clock, spool: Path) -> None:
+    def __init__(self, clock: Clock, loop_time: Callable[[], float], spool: Path) -> None:
         self._clock = clock
+        self._loop_time = loop_time
         self._spool = spool
         self._pipeline: Pipeline | None = None
         self._errors = 0
@@ -58,6 +61,8 @@ class Metrics:
         return [
             *(lambda body=body: body(pipeline) for body in bodies),
             lambda: _kafka(pipeline, self._clock.now()),
+            lambda: _consumers(pipeline, self._loop_time()),
+            lambda: _workers(pipeline, self._loop_time()),
             lambda: _disk(self._spool),
         ]
 
@@ -118,6 +123,34 @@ def _kafka(pipeline: Pipeline, now: int) -> Iterator[Sample]:
         yield c.REBALANCED, (change,), pipeline.partitions.changes[change]
     for result, times in dict(pipeline.commits).items():
         yield c.COMMITS, (result,), times
+
+
+def _consumers(pipeline: Pipeline, now: float) -> Iterator[Sample]:
+    committed = {(p.topic, p.number): p.committed for p in list(pipeline.partitions.owned.values())}
+    for stage, source in zip(
+        (name for name in STAGES if name in pipeline.stages), pipeline.sources, strict=True
+    ):
+        vitals = source.vitals
+        for (topic, number), end in vitals.ends.items():
+            if (topic, number) in committed:
+                yield c.LAG, (topic, str(number)), max(0, end - committed[topic, number])
+        if vitals.brokers_up is not None:
+            yield c.BROKERS_UP, (stage,), vitals.brokers_up
+        if vitals.polled_at is not None:
+            yield c.SINCE_POLL, (stage,), max(0.0, now - vitals.polled_at)
+
+
+def _workers(pipeline: Pipeline, now: float) -> Iterator[Sample]:
+    board = pipeline.flow.runtime.board
+    for stage, seen in board.seen(now).items():
+        yield c.WORKER_SECONDS, (stage, "waiting"), seen.waiting_s
+        yield c.WORKER_SECONDS, (stage, "working"), seen.working_s
+        yield c.WORKER_SECONDS, (stage, "blocked"), seen.blocked_s
+        yield c.WORKERS_OF, (stage,), board[stage].workers
+        yield c.IN_HAND, (stage,), seen.in_flight
+        yield c.DONE, (stage,), seen.done
+        unmoved = (now - held.ticked_at for held in seen.held if held.doing is Doing.WORKING)
+        yield c.UNMOVED, (stage,), max(0.0, *unmoved, 0.0)
 
 
 def _stages(pipeline: Pipeline) -> Iterator[Sample]:

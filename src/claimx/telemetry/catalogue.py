@@ -9,7 +9,8 @@ from claimx.domain.tables import TABLES
 from claimx.telemetry.family import OTHER, Family, Label
 
 SETTLED = (*(outcome.label for outcome in Outcome), "revoked")
-WORKERS = (*STAGES, "flush", "commit")
+WORKERS = (*STAGES, "api", "flush", "commit")
+DOING = ("waiting", "working", "blocked")
 DEPENDENCIES = ("api", "files", "store")
 CIRCUIT_STATES = ("closed", "open", "half_open")
 POOLS = ("intake", "api", "files", "spool")
@@ -98,6 +99,12 @@ OLDEST_AGE = Family(
     "Age, by its Kafka timestamp, of the oldest record that came and is not committed, a second more at most; 0: none.",
     (_TOPIC, _PARTITION),
 )
+BROKERS_UP = Family(
+    "kafka_brokers_up", "gauge", "brokers", "Connections of the stage's consumer that stand.", (_STAGE,)
+)
+SINCE_POLL = Family(
+    "kafka_since_poll_seconds", "gauge", "seconds", "Since the stage's consumer last polled.", (_STAGE,)
+)
 ASSIGNED = Family("kafka_assigned_partitions", "gauge", "partitions", "Partitions assigned now.", (_TOPIC,))
 PAUSED = Family(
     "kafka_paused_partitions",
@@ -123,6 +130,24 @@ COMMITS = Family(
 
 # ---- stages ----
 
+WORKER_SECONDS = Family(
+    "stage_worker_seconds_total",
+    "counter",
+    "seconds",
+    "What workers spend their time with: waiting for work, working, blocked: the next queue, a budget or something "
+    "outside has no room.",
+    (_WORKER, Label("doing", DOING)),
+)
+WORKERS_OF = Family("stage_workers", "gauge", "workers", "Items that the stage works on at once.", (_WORKER,))
+IN_HAND = Family("stage_in_hand_items", "gauge", "items", "Items that workers have in hand.", (_WORKER,))
+DONE = Family("stage_done_items_total", "counter", "items", "Items that are out of its hands.", (_WORKER,))
+UNMOVED = Family(
+    "stage_unmoved_seconds",
+    "gauge",
+    "seconds",
+    "The longest time for which an item in hand, that waits for nobody, has not moved; 0: there is none.",
+    (_WORKER,),
+)
 PASSES = Family(
     "stage_passes_total",
     "counter",
@@ -164,7 +189,7 @@ EVENT_LATENCY = Family(
 DUPLICATES = Family(
     "duplicates_total",
     "counter",
-    "records",
+    "",
     "Copies: joined one in flight, or skipped because this process had committed that event.",
     (Label("how", ("joined", "skipped")),),
 )
@@ -306,7 +331,7 @@ PARKED = Family(
 DEAD_LETTERS = Family(
     "dead_letters_total",
     "counter",
-    "items",
+    "",
     "Dead letters acknowledged by the broker; bug: a bug in claimx, exhausted tries count by their code.",
     (_STAGE, _CODE),
 )
