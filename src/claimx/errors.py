@@ -118,7 +118,7 @@ class LakeError(ClaimxError):
 
 
 class LakeConflictError(LakeError):
-    """Another writer's commit came between: open the table again and redo it."""
+    """The log does not take the commit, for another writer's came between: open the table again and redo it."""
 
 
 class RowsRejectedError(ClaimxError):
