@@ -20,6 +20,6 @@ def test_the_rules_fire_when_they_should_and_only_then() -> None:
 
 
 async def test_the_exposition_is_as_prometheus_wants_it() -> None:
-    metrics = Metrics(WallClock(), lambda: 0.0, Path("/"))
-    metrics.attach(pipeline_of())
+    metrics = Metrics(WallClock(), lambda: 0.0)
+    metrics.attach(pipeline_of(), Path("/"))
     assert promtool("check", "metrics", stdin=Exposition(metrics.read).render()) == ""

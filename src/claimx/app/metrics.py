@@ -29,19 +29,21 @@ class Metrics:
 
     Args:
         loop_time: the clock of the event loop.
-        spool: the directory of the spool.
     """
 
-    def __init__(self, clock: Clock, loop_time: Callable[[], float], spool: Path) -> None:
+    def __init__(self, clock: Clock, loop_time: Callable[[], float]) -> None:
         self._clock = clock
         self._loop_time = loop_time
-        self._spool = spool
-        self._pipeline: Pipeline | None = None
+        self._run: tuple[Pipeline, Path] | None = None
         self._errors = 0
 
-    def attach(self, pipeline: Pipeline) -> None:
-        """Read this pipeline from now on; before, only the process is told of."""
-        self._pipeline = pipeline
+    def attach(self, pipeline: Pipeline, spool: Path) -> None:
+        """Read this pipeline from now on; before, only the process is told of.
+
+        Args:
+            spool: the directory of its spool.
+        """
+        self._run = pipeline, spool
 
     def read(self) -> Iterator[Sample]:
         """Every number of this moment. A bug in one group leaves that group out, and is counted."""
@@ -54,16 +56,16 @@ class Metrics:
         yield c.METRIC_ERRORS, (), self._errors
 
     def _groups(self) -> list[Callable[[], Iterator[Sample]]]:
-        pipeline = self._pipeline
-        if pipeline is None:
+        if self._run is None:
             return [lambda: _process(None)]
+        pipeline, spool = self._run
         bodies = (_records, _delay_queue, _stages, _enrichment, _files, _lake, _failures, _process)
         return [
             *(lambda body=body: body(pipeline) for body in bodies),
             lambda: _kafka(pipeline, self._clock.now()),
             lambda: _consumers(pipeline, self._loop_time()),
             lambda: _workers(pipeline, self._loop_time()),
-            lambda: _disk(self._spool),
+            lambda: _disk(spool),
         ]
 
 

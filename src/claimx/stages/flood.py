@@ -44,7 +44,7 @@ class FloodGate:
 
     @property
     def told(self) -> str | None:
-        """The limit on account of which something waits here; readable from any thread."""
+        """Which limit was reached when somebody last wanted to pass; for any thread."""
         return self._told
 
     async def admit(self) -> None:

@@ -34,15 +34,19 @@ class Flush:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        progress = self._flow.runtime.board["flush"]
         while True:
-            cycle = await self._flow.buffer.next_cycle()
-            with progress.work("cycle"):
-                await self._commit(cycle)
+            await self._commit(
+                await self._flow.buffer.next_cycle()
+            )  # no name: nothing keeps a cycle that is over
 
     async def _commit(self, cycle: Cycle) -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
+        with self._flow.runtime.board["flush"].work("cycle"):
+            await self._write_all(cycle)
+        self._count(cycle, loop.time() - began)
+
+    async def _write_all(self, cycle: Cycle) -> None:
         rejects = Rejects(self._flow, cycle)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._merge_events(cycle, rejects))
@@ -60,7 +64,6 @@ class Flush:
         self._flow.buffer.rows_durable(None)
         await self._append(cycle)
         await self._flow.settlement.settle([receipt for receipt, _ in cycle.concluded])
-        self._count(cycle, loop.time() - began)
 
     def _count(self, cycle: Cycle, seconds: float) -> None:
         counters, now = self._flow.runtime.counters, self._flow.runtime.clock.now()

@@ -30,9 +30,9 @@ class Told(NoSource):
 
 
 def numbers(pipeline: Pipeline | None, spool: Path = Path("/")) -> dict[str, dict[frozenset[Any], float]]:
-    metrics = Metrics(WallClock(), lambda: NOW_S, spool)
+    metrics = Metrics(WallClock(), lambda: NOW_S)
     if pipeline is not None:
-        metrics.attach(pipeline)
+        metrics.attach(pipeline, spool)
     text = Exposition(metrics.read).render().decode()
     found: dict[str, dict[frozenset[Any], float]] = {}
     for family in text_string_to_metric_families(text):
