@@ -63,8 +63,9 @@ def test_totals_are_those_of_the_summary_and_the_laws_hold_at_every_moment(
     assert len(set(map(series, sampling.samples[len(sampling.samples) // 2 :]))) <= 3, "series come and go"
     assert series(last) < MOST_SERIES
     assert set(last.by("topic", "claimx_records_received_total")) <= names
-    values = {value for labels in last.values.values() for key in labels for _, value in key}
-    assert not [value for value in values - names if re.search(r"[0-9]{5}|://|\.com|127\.0", value)]
+    labels = {pair for each in last.values.values() for pairs in each for pair in pairs}
+    values = {value for name, value in labels if name not in {"le", "version"}} - names
+    assert not [value for value in values if re.search(r"[0-9]{4}|[/:@]|\.com|\.[0-9]", value)]
 
 
 @needs_prometheus
@@ -89,9 +90,7 @@ def test_a_prometheus_that_scrapes_the_sandbox_has_every_family_and_can_judge_ev
             wait_until(
                 lambda: all(rule["health"] == "ok" for rule in server.rules()), "every rule judged", 60
             )
-            assert {rule["state"] for rule in server.rules() if rule["labels"]["severity"] == "page"} == {
-                "inactive"
-            }
+            assert "firing" not in {rule["state"] for rule in server.rules()}
             for rule in server.rules():
                 for name in named_in(rule["query"]):
                     assert server.query(name), f"{rule['name']}: {name} has no series"
