@@ -44,6 +44,7 @@ def there(tmp_path: Path) -> Path:
     (tmp_path / "claimx.toml").write_text(
         f'[api]\ntoken = "{TOKEN}"\n[kafka]\nbootstrap_servers = "127.0.0.1:9"\n'
         '[lake]\ntables_url = "lake/tables"\nfiles_url = "lake/files"\n[process]\nstate_dir = "state"\n'
+        '[health]\nhost = "127.0.0.1"\nport = 0\n[log]\nlevel = "error"\n'
     )
     return tmp_path
 

@@ -3,16 +3,19 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from time import sleep
 
 import msgspec
 
 from claimx import __version__
+from claimx.adapters.prometheus import CONTENT_TYPE, Exposition
 from claimx.domain.ledger import TopicCounts
 from claimx.domain.stage_names import STAGES
 from claimx.domain.times import SECOND
 from claimx.ports.clock import Clock
+from claimx.ports.health import Answer
 from claimx.stages.guard import attempted
 from claimx.stages.partitions import Partitions
 from claimx.stages.pipeline import Pipeline
@@ -36,6 +39,7 @@ class Metrics:
         self._loop_time = loop_time
         self._run: tuple[Pipeline, Path] | None = None
         self._errors = 0
+        self._exposition = Exposition(self.read)
 
     def attach(self, pipeline: Pipeline, spool: Path) -> None:
         """Read this pipeline from now on; before, only the process is told of.
@@ -44,6 +48,13 @@ class Metrics:
             spool: the directory of its spool.
         """
         self._run = pipeline, spool
+
+    def answer(self) -> Answer:
+        """The exposition, over HTTP. A bug in it harms nobody but who asks."""
+        text = attempted(self._exposition.render)
+        if isinstance(text, Exception):
+            return Answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain; charset=utf-8", b"a bug in claimx\n")
+        return Answer(HTTPStatus.OK, CONTENT_TYPE, text)
 
     def read(self) -> Iterator[Sample]:
         """Every number of this moment. A bug in one group leaves that group out, and is counted."""

@@ -32,12 +32,14 @@ class Held(NamedTuple):
         name: the event's id, or what it is.
         on: what it waits for; empty while it works.
         ticked_at: when it last moved, by the loop's clock.
+        extra_s: how much longer than others it may give no sign of life.
     """
 
     name: str
     doing: Doing
     on: str
     ticked_at: float
+    extra_s: float = 0.0
 
 
 class Seen(NamedTuple):
@@ -126,13 +128,14 @@ class Progress:
 class Item:
     """An item in a worker's hands, from ``with`` to its end."""
 
-    __slots__ = ("_doing", "_name", "_outer", "_progress", "_ticked_at", "_token", "_waits")
+    __slots__ = ("_doing", "_name", "_outer", "_progress", "_ticked_at", "_token", "_waits", "extra_s")
 
     def __init__(self, progress: Progress, name: str) -> None:
         self._progress = progress
         self._name = name
         self._doing = Doing.WORKING
         self._ticked_at = 0.0
+        self.extra_s = 0.0
         self._waits: list[Wait] = []
         self._outer: Wait | None = None
         self._token: Token[Item | None] | None = None
@@ -162,7 +165,7 @@ class Item:
     def seen(self) -> Held:
         """Tell what is done with it; from any thread."""
         waits = self._waits[-1:]
-        return Held(self._name, self._doing, waits[0].on if waits else "", self._ticked_at)
+        return Held(self._name, self._doing, waits[0].on if waits else "", self._ticked_at, self.extra_s)
 
     def wait(self, wait: "Wait") -> None:
         """Begin a wait. Several parts of the work may wait at once: the one that began last is told."""
@@ -217,6 +220,13 @@ def tick() -> None:
         item.tick()
 
 
+def allow(seconds: float) -> None:
+    """Let the item in hand give no sign of life for so much longer than others."""
+    item = _IN_HAND.get()
+    if item is not None:
+        item.extra_s = seconds
+
+
 def asking(on: str) -> Wait:
     """Wait for a part of ours that does the item's job."""
     return Wait(Doing.ASKING, on)
@@ -238,7 +248,11 @@ def outside(on: str) -> Wait:
 
 
 class Board:
-    """The progress of each stage that runs here, and of ``api``, ``flush`` and ``commit``, which others wait for."""
+    """The progress of each stage that runs here, and of what others wait for.
+
+    Stages by their names; ``<stage>_intake`` takes a stage's own topic in, ``enrich_admission`` waits for the bytes of
+    answers; ``api``, ``flush``, ``commit``, ``retry``, ``poison`` are the rest of the engine.
+    """
 
     def __init__(self) -> None:
         self._stages: dict[str, Progress] = {}
