@@ -1,13 +1,14 @@
-# Targets: setup run test test-kafka chaos azurite test-stores simulate replay bench lint format lock
+# Targets: setup run test test-kafka chaos azurite prometheus test-stores simulate replay bench lint format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
 KAFKA_JARS := tests/kafka/target/jars
 AZURITE := tests/stores/node_modules
+PROMETHEUS := tests/prometheus/target
 LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-.PHONY: setup run test test-kafka chaos azurite test-stores simulate replay bench lint format lock
+.PHONY: setup run test test-kafka chaos azurite prometheus test-stores simulate replay bench lint format lock
 
 # Makes .venv with everything that requirements/dev.lock names, and this project in it.
 setup: .venv/.stamp
@@ -51,6 +52,10 @@ $(KAFKA_JARS)/.stamp: tests/kafka/pom.xml
 # Fetches Azurite, without which the tests of Azure's stores are skipped. Needs Node 20 and npm.
 azurite: $(AZURITE)/.stamp
 
+# Fetches Prometheus with promtool, as Debian packs them, and installs nothing; without them the tests of the alerts are
+# skipped. Needs apt-get and its package lists.
+prometheus: $(PROMETHEUS)/.stamp
+
 # Runs the tests of the object stores, Azure included.
 test-stores: setup azurite
 	$(BIN)/pytest tests/integration/test_cloud_stores.py
@@ -59,6 +64,16 @@ $(AZURITE)/.stamp: tests/stores/package.json tests/stores/package-lock.json
 	@command -v node >/dev/null && command -v npm >/dev/null || \
 		{ echo "error: the tests against Azurite need node (20 or later) and npm" >&2; exit 1; }
 	npm ci --prefix tests/stores --ignore-scripts --no-audit --no-fund --loglevel error
+	touch $@
+
+$(PROMETHEUS)/.stamp:
+	@command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null || \
+		{ echo "error: the tests of the alerts take Prometheus from Debian's package: they need apt-get and dpkg-deb" >&2; exit 1; }
+	mkdir -p $(PROMETHEUS)
+	@cd $(PROMETHEUS) && apt-get --quiet=2 -o APT::Sandbox::User= download prometheus || \
+		{ echo "error: apt-get has no package prometheus" >&2; echo "  hint: apt-get update, as root, fetches the lists" >&2; exit 1; }
+	dpkg-deb --extract $(PROMETHEUS)/prometheus_*.deb $(PROMETHEUS)
+	rm $(PROMETHEUS)/prometheus_*.deb
 	touch $@
 
 # Runs many more histories of the simulated engine than the tests do; a seed that fails is printed.

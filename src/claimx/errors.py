@@ -15,6 +15,7 @@ ClaimxError
 │       └── PoisonError                a record that is not an event
 ├── OperationError(hint)               an operator's command cannot do what it was asked for
 ├── LakeError                          a commit failed, or nobody knows: open again and redo
+│   └── LakeConflictError              another writer was faster: the same, and counted apart
 ├── RowsRejectedError                  a row of this batch can never be written: bisect
 └── EngineError                        a promise cannot be kept: drain and exit non-zero
     ├── OffsetOutOfRangeError          the committed offset is not in the log any more
@@ -114,6 +115,10 @@ class LakeError(ClaimxError):
     """A lake commit failed, or may have landed all the same: open the table again and redo it."""
 
     hint = "is lake.tables_url right, is its store up, may this user read and write there? claimx tables status tells"
+
+
+class LakeConflictError(LakeError):
+    """The log does not take the commit, for another writer's came between: open the table again and redo it."""
 
 
 class RowsRejectedError(ClaimxError):

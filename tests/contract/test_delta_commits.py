@@ -16,7 +16,7 @@ from claimx.adapters.delta import DeltaLake
 from claimx.adapters.delta_frames import padded
 from claimx.domain.rows import Row
 from claimx.domain.times import DAY, SECOND
-from claimx.errors import LakeError
+from claimx.errors import LakeConflictError, LakeError
 from support.lakes import NOW, OnDisk, another_lake, event, line, opened, project
 
 
@@ -105,6 +105,21 @@ async def test_closing_waits_for_the_calls_that_are_pending(kept):
     await other.close()
     assert [await task for task in tasks] == [None] * 4
     assert len(kept.rows("claimx_projects")) == 4
+
+
+async def test_a_commit_that_another_writer_was_faster_than_is_told_apart_from_one_that_failed(kept):
+    table = kept.lake._tables["claimx_projects"]
+    await kept.lake.merge("claimx_projects", [project("1")])
+
+    def late(handle: DeltaTable) -> None:
+        DeltaTable(kept.root / "claimx_projects").delete()
+        handle.delete()
+
+    with pytest.raises(LakeConflictError):
+        table.commit(late, 0.0)
+    with pytest.raises(LakeError) as failed:
+        table.commit(lambda handle: handle.delete("no_such_column = 1"), 0.0)
+    assert not isinstance(failed.value, LakeConflictError)
 
 
 # Long life and durability

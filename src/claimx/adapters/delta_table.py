@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from obstore.exceptions import BaseError
 from polars.exceptions import PolarsError
 
@@ -15,7 +15,7 @@ from claimx.adapters.delta_fsync import LOOK_BACK, make_durable
 from claimx.adapters.delta_place import Contents, Place
 from claimx.adapters.locations import is_panic
 from claimx.domain.rows import Table
-from claimx.errors import LakeError, SchemaDriftError
+from claimx.errors import LakeConflictError, LakeError, SchemaDriftError
 from claimx.ports.tables import TableStatus
 
 _T = TypeVar("_T")
@@ -162,7 +162,8 @@ class KeptTable:
             self._handle = None
             if _is_foreign(error):
                 told = f"{type(error).__name__}: {self._place.told(error)}"
-                raise LakeError(f"{doing} {self.declared.name}: {told}") from error
+                kind = LakeConflictError if isinstance(error, CommitFailedError) else LakeError
+                raise kind(f"{doing} {self.declared.name}: {told}") from error
             raise
 
 

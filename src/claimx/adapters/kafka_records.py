@@ -22,11 +22,12 @@ _NO_TIMESTAMP = -1
 
 
 class _Pile:
-    __slots__ = ("items", "position", "size")
+    __slots__ = ("items", "position", "recorded_at", "size")
 
     def __init__(self) -> None:
         self.items: list[Item] = []
         self.position = 0
+        self.recorded_at: Micros | None = None
         self.size = 0
 
 
@@ -57,12 +58,14 @@ def sort_out(
         if error is not None:
             pile.position = max(pile.position, offset)
             continue
+        if not pile.items:
+            pile.recorded_at = _timestamp(message)
         item = _item(message, offset, read, now)
         pile.items.append(item)
         pile.size += item.size_bytes
         pile.position = offset + 1
     return [
-        RecordBatch(handles[place], pile.items, pile.position, pile.size)
+        RecordBatch(handles[place], pile.items, pile.position, pile.size, pile.recorded_at)
         for place, pile in piles.items()
         if place in handles
     ]
@@ -86,6 +89,11 @@ def refuse(error: KafkaError, message: Message) -> None:
         KafkaError.GROUP_AUTHORIZATION_FAILED,
     }:
         raise EngineError(f"{where}: {error.name()}: {error.str()}")
+
+
+def _timestamp(message: Message) -> Micros | None:
+    _, millis = message.timestamp()
+    return None if millis == _NO_TIMESTAMP else millis * 1000
 
 
 def _item(message: Message, offset: int, read: Read, now: Micros) -> Item:

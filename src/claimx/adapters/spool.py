@@ -32,7 +32,7 @@ class LocalSpool:
     """
 
     def __init__(self, directory: Path, keep_s: float = 0.0, limit_bytes: int | None = None) -> None:
-        self._directory = directory
+        self.directory = directory
         self._keep_s = keep_s
         self._limit_bytes = limit_bytes
         self._run = secrets.token_hex(4)
@@ -50,7 +50,7 @@ class LocalSpool:
         """The path of a finished file by its name; None when it is gone, or no name of ours."""
         if not _OURS.fullmatch(name):
             return None
-        path = self._directory / name
+        path = self.directory / name
         return path if await asyncio.to_thread(path.is_file) else None
 
     async def room(self, size: int) -> None:
@@ -71,7 +71,7 @@ class LocalSpool:
             TransientError: ``spool.full``, ``spool.disk``.
         """
         safe = _UNSAFE.sub("_", name)[:_MAX_NAME_CHARS]
-        return LocalSpoolFile(self._directory / f"{safe}.{self._run}.{next(self._number)}")
+        return LocalSpoolFile(self.directory / f"{safe}.{self._run}.{next(self._number)}")
 
     async def remove(self, path: Path) -> None:
         """Remove a file; a missing one is fine.
@@ -84,16 +84,16 @@ class LocalSpool:
     def _used(self) -> int:
         used = 0
         with _disk():
-            for path in self._directory.iterdir():
+            for path in self.directory.iterdir():
                 with suppress(FileNotFoundError):  # uploaded meanwhile
                     used += path.stat().st_size
         return used
 
     def _clear(self) -> None:
         with _disk():
-            self._directory.mkdir(parents=True, exist_ok=True)
+            self.directory.mkdir(parents=True, exist_ok=True)
             oldest = WallClock().now() / SECOND - self._keep_s
-            for path in self._directory.iterdir():
+            for path in self.directory.iterdir():
                 if path.is_symlink() or (path.is_file() and path.stat().st_mtime <= oldest):
                     _unlink(path)
 

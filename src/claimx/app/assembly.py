@@ -61,6 +61,8 @@ class Assembly:
         self._redo = Redo(SystemRandom(), log)
         self._clock = WallClock()
         self.lake = DeltaLake(settings.lake, settings.ingest.dedup_days)
+        self.spool_dir = Path()
+        """The directory of the spool, once it is open."""
 
     async def open(self) -> Ports:
         """Open everything; what does not answer yet is waited for, what can never do is an error.
@@ -82,6 +84,7 @@ class Assembly:
         delay.open()
         stack.push_async_callback(delay.close)
         spool = self._spool(state.path / "spool")
+        self.spool_dir = spool.directory
         await self._redo.until_done("delay_queue.failed", spool.open)
         producer = self._producer()
         token = partial(reread, settings.api.token)

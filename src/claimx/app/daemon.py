@@ -4,17 +4,19 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, suppress
 
 import msgspec
 
 from claimx import __version__
+from claimx.adapters.clock import WallClock
 from claimx.adapters.control_socket import ControlServer
 from claimx.adapters.state_dir import instance_dir
 from claimx.app.assembly import Assembly
 from claimx.app.control import Control
 from claimx.app.health import Health
+from claimx.app.metrics import Metrics
 from claimx.config.options import RunOptions
 from claimx.config.tree import Settings
 from claimx.domain.stage_names import roles_of
@@ -71,13 +73,12 @@ class Daemon:
         stack = AsyncExitStack()
         try:
             roles = roles_of(self._options.stages, msgspec.structs.asdict(self._settings.edges))
-            health = Health(self._settings, roles.stages, self._log)
-            stack.callback(health.close)
-            health.open()
+            health, metrics = self._answering(roles.stages, stack)
             assembly = Assembly(self._settings, roles, self._log, stack, health.waits_for)
             ports = await assembly.open()
             self._pipeline = pipeline = Pipeline(self._settings, roles, ports, self._log)
             health.attach(pipeline)
+            metrics.attach(pipeline, assembly.spool_dir)
             self._log.info(
                 "process.started",
                 version=__version__,
@@ -109,6 +110,14 @@ class Daemon:
             self._pipeline.drain()
         elif self._main is not None:
             self._main.cancel()
+
+    def _answering(self, stages: Collection[str], stack: AsyncExitStack) -> tuple[Health, Metrics]:
+        """Answer probes and scrapes, before anything is opened."""
+        metrics = Metrics(WallClock(), asyncio.get_running_loop().time)
+        health = Health(self._settings, stages, self._log, {"/metrics": metrics.answer})
+        stack.callback(health.close)
+        health.open()
+        return health, metrics
 
     def _listen(self, control: Control) -> ControlServer:
         """Open the control socket: the lock of the directory is ours by now."""

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Literal
 
@@ -35,9 +35,12 @@ class Health:
 
     Args:
         stages: those that run here.
+        routes: what else is answered, by path.
     """
 
-    def __init__(self, settings: Settings, stages: Collection[str], log: Log) -> None:
+    def __init__(
+        self, settings: Settings, stages: Collection[str], log: Log, routes: Mapping[str, Route]
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._thread_id = threading.get_ident()
         self._settings = settings
@@ -55,7 +58,7 @@ class Health:
         self._end = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="health-watch", daemon=True)
         port = health_port(stages) if settings.health.port is None else settings.health.port
-        self._server = HealthServer(settings.health.host, port, self._routes())
+        self._server = HealthServer(settings.health.host, port, {**self._routes(), **routes})
         self._systemd = Systemd(self)
         self._timer: asyncio.TimerHandle | None = None
 

@@ -1,8 +1,30 @@
 """Which questions to the API may be asked as one (Source: reference/domain.md 2.3.2, 4.2)."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
-from claimx.domain.answers import ApiRequest, GetMedia
+from claimx.domain.answers import (
+    ApiRequest,
+    GetContacts,
+    GetConversations,
+    GetMedia,
+    GetProject,
+    GetProjectOfClaim,
+    GetTask,
+    GetTasks,
+    GetVideos,
+)
+
+KINDS: Mapping[type[ApiRequest], str] = {
+    GetProject: "project",
+    GetMedia: "media",
+    GetTask: "task",
+    GetVideos: "videos",
+    GetTasks: "tasks",
+    GetProjectOfClaim: "project_of_claim",
+    GetContacts: "contacts",
+    GetConversations: "conversations",
+}
+"""What metrics call a request."""
 
 MEDIA_FILTER_IDS = 5
 """Media ids that one request names; for more the whole list of the project is asked for."""

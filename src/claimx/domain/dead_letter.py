@@ -40,6 +40,11 @@ class DeadLetter(msgspec.Struct, frozen=True):
     headers: Sequence[Header]
 
 
+def code_of(letter: DeadLetter) -> str:
+    """Why it was given up."""
+    return dict(letter.headers).get("claimx-error-code", b"").decode(errors="replace")
+
+
 def letter_id(origin: Origin, child: str) -> str:
     """Make the id of a dead letter."""
     text = f"{origin.topic}\n{origin.partition}\n{origin.offset}\n{child}"

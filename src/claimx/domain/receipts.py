@@ -4,6 +4,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 
+from claimx.domain.ages import Ages
 from claimx.domain.events import Event
 from claimx.domain.outcomes import Outcome
 from claimx.domain.tasks import Origin
@@ -31,7 +32,7 @@ class Partition:
         note: the metadata of the commit that it starts from.
     """
 
-    __slots__ = ("_queue", "committed", "note", "number", "position", "revoked", "topic", "unsettled")
+    __slots__ = ("_queue", "ages", "committed", "note", "number", "position", "revoked", "topic", "unsettled")
 
     def __init__(self, topic: str, number: int, start: int, note: str = "") -> None:
         self.topic = topic
@@ -41,6 +42,7 @@ class Partition:
         self.note = note
         self.revoked = False
         self.unsettled = 0
+        self.ages = Ages()
         self._queue: deque[Receipt] = deque()
 
     def begin(self, receipt: "Receipt") -> None:
@@ -102,6 +104,7 @@ class Receipt:
         "outcome",
         "partition",
         "project_id",
+        "recorded_at",
         "run",
         "size_bytes",
         "stage",
@@ -120,6 +123,7 @@ class Receipt:
         self.origin = origin
         self.size_bytes = size_bytes
         self.began_at = began_at
+        self.recorded_at = began_at
         self.partition = partition
         self.lease = lease
         self.run = run

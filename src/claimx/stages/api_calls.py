@@ -5,8 +5,9 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 
 from claimx.domain.answers import ApiAnswer, ApiRequest
-from claimx.domain.asking import merged, subject_of
-from claimx.errors import PermanentError
+from claimx.domain.asking import KINDS, merged, subject_of
+from claimx.domain.codes import OTHER, status_of
+from claimx.errors import ItemError, PermanentError
 from claimx.ports.api import ClaimxApi
 from claimx.stages.circuit import Circuit
 from claimx.stages.guard import Guard, captured
@@ -94,7 +95,17 @@ class ApiCalls:
         if self._open.get(call.subject) is call:
             del self._open[call.subject]
         self._counters.api_calls += 1
-        return await self._api.send(call.request)
+        kind, began, status = KINDS[type(call.request)], asyncio.get_running_loop().time(), OTHER
+        try:
+            answer = await self._api.send(call.request)
+            status = "404" if answer.body is None else "2xx"
+        except ItemError as error:
+            status = status_of(error.code)
+            raise
+        finally:
+            self._counters.api_requests[kind, status] += 1
+            self._counters.measures.api_s[kind].observe(asyncio.get_running_loop().time() - began)
+        return answer
 
 
 class _Call:

@@ -1,6 +1,7 @@
 """Frontiers become committed offsets, after settlement only (I2)."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 
 from claimx.config.tree import Settings
@@ -37,6 +38,8 @@ class Commit:
         log: Log,
         progress: Progress,
     ) -> None:
+        self.results: Counter[str] = Counter()
+        """Commits by how they ended."""
         self._intakes = intakes
         self._partitions = partitions
         self._delay = delay
@@ -98,8 +101,10 @@ class Commit:
             with outside("broker"):
                 await source.commit(moved, note)
         except TransientError as error:
+            self.results["failed"] += 1
             self._log.warning("offsets.failed", error=str(error), partitions=len(moved))
             self._partitions.is_dirty = True
             return
+        self.results["committed"] += 1
         for partition, frontier in moved:
             partition.committed = max(partition.committed, frontier)

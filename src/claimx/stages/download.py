@@ -107,6 +107,7 @@ class Download:
     async def _refresh(self, work: Work) -> None:
         """Ask the API for a fresh link, by media id; files of one project share the call."""
         task = _download_task(work)
+        self._flow.runtime.counters.url_refreshes += 1
         work.task = msgspec.structs.replace(task, refresh_count=task.refresh_count + 1)
         work.release()
         await work.hold(self._flow.pools.api, SHARED_ANSWER_BYTES)
@@ -117,7 +118,15 @@ class Download:
 
     async def _fetch(self, work: Work) -> CachedFile:
         body = Body(work, self._sources.host, self._sources.spool, self._flow.pools, self._settings)
-        return await self._flow.guard.call(work, self._flow.circuits.files, body.read)
+        return await self._flow.guard.call(work, self._flow.circuits.files, lambda: self._measured(body))
+
+    async def _measured(self, body: Body) -> CachedFile:
+        loop, measures = asyncio.get_running_loop(), self._flow.runtime.counters.measures
+        began = loop.time()
+        cached = await body.read()
+        measures.download_s.observe(loop.time() - began)
+        measures.file_bytes.observe(cached.size_bytes)
+        return cached
 
 
 def _download_task(work: Work) -> DownloadTask:

@@ -64,9 +64,12 @@ class Enrich:
     async def _batch(self, works: Sequence[Work]) -> None:
         tasks = [work.task for work in works]
         counters = self._flow.runtime.counters
+        projects = len({task.project_id for task in tasks})
         counters.batches += 1
         counters.batched_events += len(tasks)
-        counters.batched_projects += len({task.project_id for task in tasks})
+        counters.batched_projects += projects
+        counters.measures.batch_events.observe(len(tasks))
+        counters.measures.batch_projects.observe(projects)
         preflights = await self._preflights(works)
         async with asyncio.TaskGroup() as group:
             for preflight in preflights:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from claimx.domain import dead_letter
 from claimx.domain.backoff import RetryPolicy
+from claimx.domain.codes import area_of
 from claimx.domain.dead_letter import DeadLetter, Failure
 from claimx.domain.outcomes import BuryIt, Outcome, RetryLater, Tries, judge
 from claimx.domain.results import UploadResult, failed
@@ -73,6 +74,7 @@ class Fates:
         verdict = judge(error, tries, self._policy, self._runtime.luck.random())
         work.receipt.error_code, work.receipt.stage = verdict.code, work.stage
         work.receipt.attempts = task.attempt
+        self._runtime.counters.urls_refused += error.code == "url.refused"
         if isinstance(task, DownloadTask | CachedFile):
             await self._report(failed(work.stage, task, verdict, now))
         match verdict:
@@ -96,6 +98,7 @@ class Fates:
         self._settlement.in_flight.seal(work.receipt)
         inserted = await self._runtime.redo.until_done("delay_queue.failed", lambda: self._delay.park([row]))
         self._settlement.delay_counts.parked += inserted
+        self._runtime.counters.parked[work.stage, area_of(verdict.code)] += 1
         self._runtime.log.info(
             "item.parked", **_naming(work), code=verdict.code, delay_s=round(verdict.delay_s, 1)
         )
@@ -123,6 +126,7 @@ class Fates:
             await self._runtime.redo.until_done(
                 "dead_letter.failed", lambda: self._dead_letters.put(letter), stage=letter.stage
             )
+        self._runtime.counters.dead_letters[letter.stage, area_of(dead_letter.code_of(letter))] += 1
 
     async def drop(self, work: Work) -> None:
         """Leave work undone that nobody who may settle waits for: its partition's new owner does it."""

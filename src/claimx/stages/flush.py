@@ -6,13 +6,16 @@ from typing import TypeVar
 
 from claimx.domain.event_log import lines
 from claimx.domain.events import Event
+from claimx.domain.outcomes import Outcome
 from claimx.domain.rows import Row, collapse
-from claimx.domain.tables import TABLES
-from claimx.errors import RowsRejectedError
+from claimx.domain.tables import EVENT_LOG, TABLES
+from claimx.domain.times import SECOND
+from claimx.errors import LakeConflictError, RowsRejectedError
 from claimx.ports.lake import Lake
 from claimx.stages.buffer import CONTACTS, EVENTS, PROJECTS, Cycle
 from claimx.stages.flow import Flow
 from claimx.stages.rejects import Rejects
+from claimx.telemetry.family import OTHER
 
 R = TypeVar("R", Event, Row)
 
@@ -37,8 +40,11 @@ class Flush:
             )  # no name: nothing keeps a cycle that is over
 
     async def _commit(self, cycle: Cycle) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         with self._flow.runtime.board["flush"].work("cycle"):
             await self._write_all(cycle)
+        self._count(cycle, loop.time() - began)
 
     async def _write_all(self, cycle: Cycle) -> None:
         rejects = Rejects(self._flow, cycle)
@@ -58,9 +64,19 @@ class Flush:
         self._flow.buffer.rows_durable(None)
         await self._append(cycle)
         await self._flow.settlement.settle([receipt for receipt, _ in cycle.concluded])
-        counters = self._flow.runtime.counters
+
+    def _count(self, cycle: Cycle, seconds: float) -> None:
+        counters, now = self._flow.runtime.counters, self._flow.runtime.clock.now()
         counters.flushes += 1
         counters.flushed_rows += cycle.rows
+        counters.flushed_at = now
+        counters.measures.flush_s.observe(seconds)
+        counters.measures.flush_rows.observe(cycle.rows)
+        latency = counters.measures.event_latency_s
+        for receipt, _ in cycle.concluded:
+            if receipt.is_settled and receipt.outcome is Outcome.COMMITTED:
+                of_type = latency.get(receipt.event_type or OTHER, latency[OTHER])
+                of_type.observe(max(0, now - receipt.recorded_at) / SECOND, receipt.count)
 
     async def _merge_events(self, cycle: Cycle, rejects: Rejects) -> None:
         unique: dict[str, Event] = {}
@@ -92,7 +108,10 @@ class Flush:
             return
         try:
             await self._flow.runtime.redo.until_done(
-                "flush.failed", lambda: write(rows), table=table, rows=len(rows)
+                "flush.failed",
+                lambda: self._tried(table, len(rows), write(rows)),
+                table=table,
+                rows=len(rows),
             )
         except RowsRejectedError as error:
             if len(rows) == 1:
@@ -102,6 +121,24 @@ class Flush:
             await self._write(table, rows[:half], write, reject)
             await self._write(table, rows[half:], write, reject)
 
+    async def _tried(self, table: str, rows: int, write: Awaitable[None]) -> None:
+        """Try a write once, and count how it ended."""
+        loop, counters = asyncio.get_running_loop(), self._flow.runtime.counters
+        began, result = loop.time(), "failed"
+        try:
+            await write
+            result = "committed"
+            counters.lake_rows[table] += rows
+        except LakeConflictError:
+            result = "conflict"
+            raise
+        except RowsRejectedError:
+            result = "refused"
+            raise
+        finally:
+            counters.lake_writes[table, result] += 1
+            counters.measures.lake_write_s[table].observe(loop.time() - began)
+
     async def _append(self, cycle: Cycle) -> None:
         if not cycle.concluded:
             return
@@ -109,5 +146,8 @@ class Flush:
         now = runtime.clock.now()
         told = [line for receipt, first in cycle.concluded for line in lines(receipt, first, now)]
         await runtime.redo.until_done(
-            "flush.failed", lambda: self._lake.append_log(told), table="claimx_event_log", rows=len(told)
+            "flush.failed",
+            lambda: self._tried(EVENT_LOG.name, len(told), self._lake.append_log(told)),
+            table=EVENT_LOG.name,
+            rows=len(told),
         )

@@ -64,12 +64,17 @@ class Guard:
         if not work.receipt.is_wanted:
             await self._fates.drop(work)
             return
+        began, stage = asyncio.get_running_loop().time(), work.stage
         try:
             await body(work)
         except ItemError as error:
+            self._count(stage, "failed", began)
             await self._fates.fail(work, error)
         except Exception as bug:  # noqa: BLE001  # the boundary: a bug on one item is that item's dead letter
+            self._count(stage, "failed", began)
             await self._fates.fail(work, PermanentError(f"bug.{type(bug).__name__}", _place(bug)))
+        else:
+            self._count(stage, "done", began)
 
     async def call(self, caller: Caller, circuit: Circuit, request: Callable[[], Awaitable[T]]) -> T:
         """Call a dependency: two quick tries, and none of them counts while its circuit is open.
@@ -96,6 +101,11 @@ class Guard:
                 with outside("back-off"):
                     await asyncio.sleep(max(patience_s, quick_delay(self._runtime.luck.random())))
 
+    def _count(self, stage: str, result: str, began: float) -> None:
+        counters = self._runtime.counters
+        counters.passes[stage, result] += 1
+        counters.measures.pass_s[stage].observe(asyncio.get_running_loop().time() - began)
+
     @staticmethod
     async def _enter(caller: Caller, circuit: Circuit) -> bool:
         loop = asyncio.get_running_loop()
@@ -111,6 +121,14 @@ async def captured(body: Awaitable[T]) -> T | Exception:
     try:
         return await body
     except Exception as error:  # noqa: BLE001  # handed to every item that waits, where it meets the boundary
+        return error
+
+
+def attempted(read: Callable[[], T]) -> T | Exception:
+    """Call what only looks, and return what it raises: a look that goes wrong harms nothing."""
+    try:
+        return read()
+    except Exception as error:  # noqa: BLE001  # told by whoever looks
         return error
 
 

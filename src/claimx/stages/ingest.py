@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from claimx.domain.events import Event, Malformed
 from claimx.domain.outcomes import Outcome
-from claimx.domain.receipts import Partition, Receipt
+from claimx.domain.receipts import Receipt
 from claimx.domain.tasks import enrichment_task
+from claimx.domain.times import Micros
 from claimx.ports.source import RecordBatch
 from claimx.stages.buffer import EventChunk
 from claimx.stages.flow import Flow, Send
@@ -30,7 +31,7 @@ class Ingest:
 
     async def take(self, batch: RecordBatch) -> None:
         """Take one batch in: its bytes are held, its position is noted."""
-        intake = _Sorted(batch.partition, self._runtime.clock.now())
+        intake = _Sorted(batch, self._runtime.clock.now())
         for item in batch.items:
             if isinstance(item, Event) and not item.is_enriched:
                 intake.run.append(item)
@@ -64,9 +65,11 @@ class Ingest:
         receipt.project_id = event.project_id
         key = ("ingest", event.event_id, "")
         if receipt.origin.topic != self._replay_topic and self._settlement.in_flight.was_committed(key):
+            self._runtime.counters.duplicates["skipped"] += 1
             self._settlement.close(receipt, Outcome.SKIPPED)
             return
         if not self._settlement.in_flight.enlist(receipt, key):
+            self._runtime.counters.duplicates["joined"] += 1
             return
         receipt.open = 2  # the row, and the enrichment
         intake.chunks.append(EventChunk(receipt, [event], event.size_bytes))
@@ -77,12 +80,15 @@ class Ingest:
 class _Sorted:
     """One batch, sorted by what becomes of its records."""
 
-    def __init__(self, partition: Partition, now: int) -> None:
+    def __init__(self, batch: RecordBatch, now: Micros) -> None:
         self.run: list[Event] = []
         self.chunks: list[EventChunk] = []
         self.works: list[Work] = []
-        self._partition = partition
+        self._partition = batch.partition
         self._now = now
+        self._recorded_at = now if batch.recorded_at is None else batch.recorded_at
 
     def receipt(self, offset: int, size_bytes: int, run: Sequence[Event] = ()) -> Receipt:
-        return Receipt.of(self._partition, offset, size_bytes, self._now, run=run)
+        receipt = Receipt.of(self._partition, offset, size_bytes, self._now, run=run)
+        receipt.recorded_at = self._recorded_at
+        return receipt

@@ -41,6 +41,7 @@ class Intake:
     async def run(self) -> None:
         """Work until the source stops."""
         while (batch := await self.source.get()) is not None:
+            _note_age(batch)
             with self._progress.work(f"{batch.partition.topic}/{batch.partition.number}"):
                 await self._admit(batch)
 
@@ -91,3 +92,10 @@ class Intake:
         if partition.ahead() * 4 > self._partitions.max_ahead * 3 and partition not in self.paused:
             self.paused.append(partition)
             self.source.pause(partition)
+
+
+def _note_age(batch: RecordBatch) -> None:
+    """Before anything is waited for: what waits here gets older, too."""
+    if batch.items and batch.recorded_at is not None:
+        partition, first, last = batch.partition, batch.items[0].offset, batch.items[-1].offset
+        partition.ages.note(first, last + 1, batch.recorded_at, partition.committed)

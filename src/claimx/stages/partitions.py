@@ -1,5 +1,7 @@
 """The partitions that this process owns, and the first ledger of I1."""
 
+from collections import Counter
+
 from claimx.domain.ledger import TopicCounts
 from claimx.domain.outcomes import Outcome
 from claimx.domain.receipts import Partition, Receipt
@@ -17,6 +19,8 @@ class Partitions:
         self.max_ahead = max_ahead
         self.owned: dict[tuple[str, int], Partition] = {}
         self.counts: dict[str, TopicCounts] = {}
+        self.changes: Counter[str] = Counter()
+        """Partitions assigned and revoked."""
         self.notes: list[str] = []
         """Metadata of the commits that partitions started from, not judged yet."""
         self.changed = Waiters()
@@ -30,6 +34,7 @@ class Partitions:
             self.revoked(old)
         partition = self.owned[topic, number] = Partition(topic, number, start, note)
         self.counts.setdefault(topic, TopicCounts())
+        self.changes["assigned"] += 1
         if note:
             self.notes.append(note)
         return partition
@@ -40,6 +45,7 @@ class Partitions:
         if partition.revoked:
             return frontier
         partition.revoked = True
+        self.changes["revoked"] += 1
         self.counts[partition.topic].revoked += partition.unsettled
         if self.owned.get((partition.topic, partition.number)) is partition:
             del self.owned[partition.topic, partition.number]
@@ -71,8 +77,8 @@ class Partitions:
         self.moved.wake()
 
     def in_flight(self, topic: str) -> int:
-        """Records of a topic that are received and not settled."""
-        return sum(p.unsettled for p in self.owned.values() if p.topic == topic)
+        """Records of a topic that are received and not settled; may be asked from any thread."""
+        return sum(p.unsettled for p in list(self.owned.values()) if p.topic == topic)
 
     def violation(self) -> str | None:
         """What breaks I1 at this moment, or None."""

@@ -10,6 +10,7 @@ from claimx.config.tree import Download as DownloadSettings
 from claimx.config.tree import Settings
 from claimx.domain.backoff import RetryPolicy
 from claimx.domain.ledger import DelayCounts, TopicCounts
+from claimx.domain.receipts import Partition
 from claimx.domain.shares import share_out
 from claimx.domain.stage_names import STAGES, Roles
 from claimx.domain.times import SECOND
@@ -114,6 +115,7 @@ class Pipeline:
         self._commit = Commit(
             self._intakes, self.partitions, ports.delay, settings, log, flow.runtime.board["commit"]
         )
+        self.laws = Laws(self.partitions, flow.settlement, ports.delay, flow.runtime)
 
     @property
     def counts(self) -> Mapping[str, TopicCounts]:
@@ -154,6 +156,16 @@ class Pipeline:
     def sources(self) -> Sequence[Source]:
         """The consumers, in the order of the flow."""
         return [intake.source for intake in self._intakes]
+
+    @property
+    def paused(self) -> Sequence[Partition]:
+        """Partitions that are not fetched until they have caught up; may be asked from any thread."""
+        return [partition for intake in self._intakes for partition in list(intake.paused)]
+
+    @property
+    def commits(self) -> Mapping[str, int]:
+        """Commits of offsets, by how they ended."""
+        return self._commit.results
 
     async def lag(self) -> int:
         """Records of the assigned partitions, of every topic consumed here, that are not committed yet.
@@ -245,15 +257,10 @@ class Pipeline:
         retries = {stage: self._retry_send(stage) for stage in ("enrich", "download")}
         return [
             *((f"intake-{n}", self._kept(intake.run())) for n, intake in enumerate(self._intakes)),
-            ("poison", self.flow.poison.run()),
-            ("api", self.flow.api.run()),
-            (
-                "laws",
-                Laws(
-                    self.partitions, flow.settlement, self._ports.delay, flow.runtime.counters, self._log
-                ).run(),
-            ),
-            ("flush", Flush(self.flow, self._ports.lake).run()),
+            ("poison", flow.poison.run()),
+            ("api", flow.api.run()),
+            ("laws", self.laws.run()),
+            ("flush", Flush(flow, self._ports.lake).run()),
             ("commit", self._kept(self._commit.run())),
             ("retry", self._retry.run(retries)),
             *self._workers(),

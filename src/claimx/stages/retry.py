@@ -115,6 +115,7 @@ class Retry:
         receipt.stage, receipt.attempts = stage, task.attempt
         self._settlement.begin(receipt)
         if not self._settlement.in_flight.enlist(receipt, (stage, task.event_id, task.child)):
+            self._runtime.counters.duplicates["joined"] += 1
             return
         work = Work(stage, task, receipt)
         work.is_retry = True

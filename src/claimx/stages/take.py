@@ -28,6 +28,7 @@ class Take:
         for item in batch.items:
             receipt = Receipt.of(batch.partition, item.offset, item.size_bytes, now)
             receipt.stage = self._stage
+            receipt.recorded_at = now if batch.recorded_at is None else batch.recorded_at
             self._flow.settlement.begin(receipt)
             if isinstance(item, TaskRecord):
                 works += self._begun(item, receipt)
@@ -44,5 +45,6 @@ class Take:
         receipt.project_id, receipt.attempts = task.project_id, task.attempt
         key = (self._stage, task.event_id, task.child)
         if not self._flow.settlement.in_flight.enlist(receipt, key):
+            self._flow.runtime.counters.duplicates["joined"] += 1
             return []
         return [Work(self._stage, task, receipt)]

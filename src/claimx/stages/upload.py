@@ -1,5 +1,6 @@
 """From content to the files root, and the row of claimx_attachments."""
 
+import asyncio
 from pathlib import Path
 
 from claimx.domain.attachments import attachment_row
@@ -50,7 +51,7 @@ class Upload:
         key = object_key(task.project_id, task.media_id, task.file_name)
         try:
             await self._flow.guard.call(
-                work, self._flow.circuits.store, lambda: self._store.put(key, content, cached.sha256)
+                work, self._flow.circuits.store, lambda: self._put(key, content, cached.sha256)
             )
         finally:
             if not isinstance(content, bytes):
@@ -62,6 +63,12 @@ class Upload:
         await self._report(completed(cached, now))
         row = attachment_row(cached, key, now)
         await self._flow.buffer.add([RowChunk(work.receipt, row.table, [row], _ROW_BYTES, "upload", cached)])
+
+    async def _put(self, key: str, content: bytes | Path, sha256: str) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        await self._store.put(key, content, sha256)
+        self._flow.runtime.counters.measures.upload_s.observe(loop.time() - began)
 
     async def _spooled(self, cached: CachedFile) -> Path:
         found = await self._spool.find(cached.path) if cached.path else None

@@ -3,6 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from claimx.domain.times import Micros
+from claimx.telemetry.measures import Measures
+
 
 @dataclass(slots=True)
 class Counters:
@@ -20,6 +23,13 @@ class Counters:
         preflights: projects that were fetched because the rows of an event refer to them.
         ledger_violations: looks at the laws of I1 that found one broken.
         circuit_transitions: by dependency and new state.
+        flushed_at: when the last cycle was committed, microseconds UTC.
+        passes: by stage and how they ended.
+        api_requests: by kind of request and how the API answered.
+        duplicates: copies, by what became of them.
+        url_refreshes: links that were asked for again; ``urls_refused`` links that may not be fetched.
+        lake_rows: rows written, by table; ``lake_writes`` tries, by table and how they ended.
+        parked: by stage and class of code; ``dead_letters`` likewise.
     """
 
     files: int = 0
@@ -34,3 +44,14 @@ class Counters:
     preflights: int = 0
     ledger_violations: int = 0
     circuit_transitions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    flushed_at: Micros = 0
+    passes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    api_requests: Counter[tuple[str, str]] = field(default_factory=Counter)
+    duplicates: Counter[str] = field(default_factory=Counter)
+    url_refreshes: int = 0
+    urls_refused: int = 0
+    lake_rows: Counter[str] = field(default_factory=Counter)
+    lake_writes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    parked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    dead_letters: Counter[tuple[str, str]] = field(default_factory=Counter)
+    measures: Measures = field(default_factory=Measures)

@@ -1,5 +1,7 @@
 """The laws of I1, looked at while the process works."""
 
+from dataclasses import replace
+
 from claimx.adapters.memory import MemoryDelayQueue
 from claimx.domain.outcomes import Outcome
 from claimx.stages.laws import Laws
@@ -18,7 +20,7 @@ class Told:
 
 def laws_of(pipeline, log: Told) -> Laws:
     flow = pipeline.flow
-    return Laws(pipeline.partitions, flow.settlement, MemoryDelayQueue(), flow.runtime.counters, log)
+    return Laws(pipeline.partitions, flow.settlement, MemoryDelayQueue(), replace(flow.runtime, log=log))
 
 
 async def test_a_process_that_keeps_the_laws_says_nothing() -> None:
