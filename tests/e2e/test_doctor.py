@@ -182,7 +182,8 @@ def test_a_certificate_is_looked_at(
             assert found["check"] == "api.tls"
             assert "certificate has expired" in found["seen"]
             return
-        code, checks = clinic.claimx(sets, only="api")
+        # in a process of its own: what is trusted is read when aiohttp is imported
+        code, checks = clinic.claimx(sets, only="api", limit=int)
     (tls,) = [each for each in checks if each["check"] == "api.tls"]
     assert (code, tls["state"]) == (0, "warn" if days < 14 else "ok")
     assert "claimx tests until 20" in tls["seen"]
