@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
 from claimx.adapters.kafka_errors import REFUSED, Client
+from claimx.adapters.offsets_admin import patiently
 from claimx.adapters.topic_reader import KafkaPositions
 from claimx.errors import TransientError
 from claimx.ports.dlq import Shelf
@@ -41,6 +42,7 @@ class BrokerProbe:
             try:
                 found = self._admin.list_topics(timeout=max(0.05, min(_SLICE_S, left)))
             except KafkaException as error:
+                self._admin.poll(0)  # calls back
                 failure = self._client.translated(error.args[0])
                 if left <= _SLICE_S or not isinstance(failure, TransientError):
                     raise failure from error
@@ -63,11 +65,7 @@ class BrokerProbe:
         """Have the groups described; one that nobody has used is told of as well."""
         if self._told_by_controller() is None:
             return dict.fromkeys(groups)
-        return self._operations(
-            self._admin.describe_consumer_groups(
-                list(groups), include_authorized_operations=True, request_timeout=self._timeout_s
-            )
-        )
+        return patiently(lambda: self._group_rights(groups), self._timeout_s)
 
     def committed(self, group: str, topics: Sequence[str]) -> int:
         """Read them as a consumer would that joins nothing."""
@@ -75,7 +73,14 @@ class BrokerProbe:
         shelves = [
             Shelf(name, number) for name in topics if name in there for number in there[name].partitions
         ]
-        return len(KafkaPositions(self._client).committed(group, shelves)) if shelves else 0
+        positions = KafkaPositions(self._client, self._timeout_s)
+        return len(patiently(lambda: positions.committed(group, shelves), self._timeout_s)) if shelves else 0
+
+    def _group_rights(self, groups: Sequence[str]) -> Rights:
+        asked = self._admin.describe_consumer_groups(
+            list(groups), include_authorized_operations=True, request_timeout=self._timeout_s
+        )
+        return self._operations(asked)
 
     def _metadata(self) -> "ClusterMetadata":
         try:

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeVar
 
 from claimx.config.tree import Kafka, Topics
 from claimx.domain.stage_names import STAGES
-from claimx.errors import TransientError
+from claimx.errors import AuthError, TransientError
 from claimx.ops import topics as ops_topics
 from claimx.ops.doctor import Check, Seen
 from claimx.ports.probes import Endpoint, KafkaProbe, NetProbe, Rights
@@ -121,25 +121,33 @@ class KafkaChecks:
         )
 
     def _groups(self) -> Seen:
-        found = []
+        """Ask for rights first: where one lacks, librdkafka asks for the coordinator until its patience ends."""
+        rights = self._probe.group_rights(self._needs.groups)
+        _refuse(lacking(rights, self._needs.groups, "READ"))
         stages = {f"{self._kafka.group_id}.{stage}": stage for stage in STAGES}
-        for group in self._needs.groups:
-            offsets = self._probe.committed(group, _consumed(self._kafka.topics, stages[group]))
-            found.append(f"{stages[group]} {offsets}")
+        found = [
+            f"{stages[group]} {self._probe.committed(group, _consumed(self._kafka.topics, stages[group]))}"
+            for group in self._needs.groups
+        ]
         return Seen(f"partitions with an offset: {', '.join(found)}")
 
     def _rights(self) -> Seen:
-        topics = self._probe.topic_rights(sorted({*self._needs.consumed, *self._needs.produced}))
-        groups = self._probe.group_rights(self._needs.groups)
-        problems = [
-            *lacking(topics, self._needs.consumed, "READ"),
-            *lacking(topics, self._needs.produced, "WRITE"),
-            *lacking(groups, self._needs.groups, "READ"),
-        ]
-        told = sum(each is not None for each in (*topics.values(), *groups.values()))
+        rights = self._probe.topic_rights(sorted({*self._needs.consumed, *self._needs.produced}))
+        _refuse(
+            [
+                *lacking(rights, self._needs.consumed, "READ"),
+                *lacking(rights, self._needs.produced, "WRITE"),
+            ]
+        )
+        told = sum(each is not None for each in rights.values())
         if not told:
             return Seen("the broker does not tell rights: the first record will show them")
-        return Seen(f"of {_counted(told, 'topic or group', 'topics and groups')}", problems=problems)
+        return Seen(f"to read and write {_counted(told, 'topic')}")
+
+
+def _refuse(problems: Sequence[str]) -> None:
+    if problems:
+        raise AuthError("kafka.refused", "\n".join(problems))
 
 
 def _consumed(topics: Topics, stage: str) -> Sequence[str]:
@@ -161,5 +169,5 @@ def _is_silence(hint: str) -> bool:
     return hint.startswith("the broker does not tell")
 
 
-def _counted(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
+def _counted(number: int, one: str) -> str:
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
