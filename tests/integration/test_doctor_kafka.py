@@ -81,7 +81,9 @@ def test_rights_are_told_without_writing_and_those_that_lack_are_named(
 
 def test_a_group_that_may_not_be_used_is_named(office: Office, secured: Apache) -> None:
     names = [getattr(office.topics, key) for key in office.topics.__struct_fields__]
-    allow(secured, ResourceType.TOPIC, AclOperation.ALL, *names)
+    allow(secured, ResourceType.TOPIC, AclOperation.READ, *names)
+    allow(secured, ResourceType.TOPIC, AclOperation.WRITE, *names)
     found = checks(office, 4, "--set", "kafka.group_id=forbidden")
     assert (found["kafka.groups"]["cause"], found["kafka.rights"]["state"]) == ("refused", "ok")
     assert "forbidden.enrich: READ is not allowed" in found["kafka.groups"]["notes"]
+    assert "forbidden.ingest: READ is not allowed" in found["kafka.groups"]["seen"]
