@@ -38,6 +38,8 @@ Print every effective value and where it comes from. Secrets are masked.
 \b
   claimx config show
   claimx config show -o json | jq '.settings[] | select(.origin != "default")'
+
+Exit codes: 0 done, 78 problems.
 """
 SCHEMA_HELP = """\b
 Print the JSON schema of claimx.toml, for editors.

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from claimx.cli import completing
 from claimx.cli.failures import UsageError
 from claimx.cli.options import ConfigOption, Listing, ListingOption, SetOption, SettingsSource
 from claimx.cli.run import stages_of
@@ -42,10 +43,22 @@ be reached, 78 configuration error.
 
 def doctor(
     only: Annotated[
-        str | None, typer.Option("--only", metavar="LIST", help="A comma list of the groups above.")
+        str | None,
+        typer.Option(
+            "--only",
+            autocompletion=completing.doctor_groups,
+            metavar="LIST",
+            help="A comma list of the groups above.",
+        ),
     ] = None,
     stages: Annotated[
-        str, typer.Option("--stages", metavar="LIST", help="all, or a comma list of stages.")
+        str,
+        typer.Option(
+            "--stages",
+            autocompletion=completing.stages,
+            metavar="LIST",
+            help="all, or a comma list of stages.",
+        ),
     ] = "all",
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.1, max=600, metavar="SECONDS", help="For each check.")
