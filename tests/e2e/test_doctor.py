@@ -118,7 +118,7 @@ def test_a_sandbox_is_well_and_nothing_is_left_behind(clinic: Clinic) -> None:
         *("hosts.dns", "hosts.tcp"),
         *("tables.round_trip", "tables.fit", "files.round_trip"),
         *(f"state.{name}" for name in ("dir", "fsync", "disk", "queue")),
-        *("limits.open_files", "limits.memory"),
+        *("limits.port", "limits.open_files", "limits.memory"),
     }
     assert all(each["duration_s"] >= 0 and each["seen"] for each in checks)
 
@@ -275,20 +275,27 @@ def test_too_few_open_files_are_warned_of_and_strict_counts_that(clinic: Clinic)
         resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
 
     code, checks = clinic.claimx(only="limits", limit=few)
-    assert (code, checks[0]["check"], checks[0]["state"]) == (0, "limits.open_files", "warn")
+    assert (code, [each["check"] for each in checks if each["state"] == "warn"]) == (0, ["limits.open_files"])
     command = [CLAIMX, "doctor", "-c", str(clinic.config), "--only", "limits", "--strict"]
     strict = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=few, timeout=60)
     assert (strict.returncode, strict.stdout.splitlines()[-1]) == (
         3,
-        "2 checks: 1 ok, 1 warn, 0 fail, 0 skipped",
+        "3 checks: 2 ok, 1 warn, 0 fail, 0 skipped",
     )
 
 
-def test_a_running_process_holds_its_queue(clinic: Clinic, tmp_path: Path) -> None:
-    state = f"process.state_dir={tmp_path}"
+def test_a_health_port_that_is_taken_is_named(clinic: Clinic) -> None:
+    with server() as port:
+        found = clinic.failed("health.host=127.0.0.1", f"health.port={port}", code=3, only="limits")
+    assert (found["check"], found["target"]) == ("limits.port", f"127.0.0.1:{port}")
+
+
+def test_a_running_process_holds_its_queue_and_its_port(clinic: Clinic, tmp_path: Path) -> None:
+    state = (f"process.state_dir={tmp_path}", "health.host=127.0.0.1", f"health.port={closed_port()}")
+    sets = [word for each in state for word in ("--set", each)]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [CLAIMX, "run", "-c", str(clinic.config), "--set", state, "--set", "kafka.group_id=held"],
+            [CLAIMX, "run", "-c", str(clinic.config), *sets, "--set", "kafka.group_id=held"],
             stdout=log,
             stderr=log,
         )
@@ -297,14 +304,15 @@ def test_a_running_process_holds_its_queue(clinic: Clinic, tmp_path: Path) -> No
         while not (tmp_path / "claimx-0" / "control.sock").exists():
             assert time.monotonic() < until, (tmp_path / "log").read_text()
             time.sleep(0.05)
-        code, checks = clinic.claimx(state, only="state")
+        code, checks = clinic.claimx(*state, only="state,limits")
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
-    (queue,) = [each for each in checks if each["check"] == "state.queue"]
+    seen = {each["check"]: each["seen"] for each in checks}
     assert code == 0
-    assert f"process {process.pid} holds it" in queue["seen"]
-    _, after = clinic.claimx(state, only="state")
+    assert f"process {process.pid} holds it" in seen["state.queue"]
+    assert f"process {process.pid} of this instance" in seen["limits.port"]
+    _, after = clinic.claimx(*state, only="state")
     assert "rows wait, every page can be read" in after[-1]["seen"]
     left = {path.name for path in (tmp_path / "claimx-0").iterdir()}
     assert "delay.sqlite-wal" not in left

@@ -3,6 +3,7 @@
 import os
 import resource
 import shutil
+import socket
 import stat
 import tempfile
 import time
@@ -14,12 +15,11 @@ from claimx.adapters.control_socket import ControlClient
 from claimx.adapters.delay_file import look_into
 from claimx.adapters.fsync import fsync_path
 from claimx.adapters.probe_store import nearest
-from claimx.adapters.probe_thread import apart
 from claimx.adapters.state_dir import instance_dir
 from claimx.config.tree import Process
 from claimx.errors import OperationError, TransientError
 from claimx.ports.control import AskStatus, Status
-from claimx.ports.probes import Directory, Disk, QueueFacts
+from claimx.ports.probes import Directory, Disk
 
 _WRITTEN = b"\0" * 16_384
 _CGROUPS = Path("/proc/self/cgroup")
@@ -63,16 +63,26 @@ class ThisHost:
         except OSError as error:
             raise _refused(there, error) from error
 
-    async def queue(self) -> QueueFacts:
-        """Ask the process that holds it, else read every page."""
+    def queue_rows(self) -> int | None:
+        """Only while no process holds it."""
+        return look_into(self._path / "delay.sqlite")
+
+    async def holder(self) -> int | None:
+        """Ask on its control socket: a lock that is tried might be in the way of a process that starts."""
         try:
-            status = await ControlClient(self._path).ask(AskStatus(lag=False), Status)
+            return (await ControlClient(self._path).ask(AskStatus(lag=False), Status)).pid
         except TransientError as error:
             if error.code != "control.absent":
                 raise
-        else:
-            return QueueFacts(status.pid, None)
-        return QueueFacts(None, await apart(lambda: look_into(self._path / "delay.sqlite")))
+            return None
+
+    def listen(self, host: str, port: int) -> str | None:
+        """Bind as the daemon would."""
+        try:
+            with socket.create_server((host, port)):
+                return None
+        except (OSError, UnicodeError) as error:
+            return str(getattr(error, "strerror", None) or error)
 
     def open_files(self) -> int | None:
         """The soft limit: claimx does not raise it."""

@@ -139,7 +139,8 @@ class _Doctor:
         yield Chain("state", StateChecks(ThisHost(process), self._settings).checks(path, apart))
 
     def _limit_chains(self) -> Iterator[Chain]:
-        yield Chain("limits", limit_checks(ThisHost(self._settings.process), self._settings))
+        host = ThisHost(self._settings.process)
+        yield Chain("limits", limit_checks(host, self._settings, self._options.stages))
 
     def _net(self, trust: Trust | None = None) -> SocketProbe:
         return SocketProbe(self._clock, self._patience_s, trust)

@@ -29,7 +29,7 @@ Try everything that claimx needs, and say what is wrong and what to do. Changes 
   tables   their store, an object written, read and deleted, and how they fit
   files    their store, and an object written, read and deleted
   state    directory, fsync, free disk, and whether the delay queue can be read
-  limits   open files and memory, as this shell or container has them
+  limits   health port, open files and memory, as this shell or container has them
 
 Run it where claimx runs, as its user. What fails makes what follows from it be skipped. A probe object lies below
 _claimx_doctor/ of each root for a moment; it stays only if the store stops answering just then.

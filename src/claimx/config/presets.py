@@ -16,6 +16,7 @@ _LOCAL: Values = {
     "download.spool_bytes": "2147483648",
     "lake.flush_interval_s": "1.0",
     "retry.delays_s": "[10.0, 30.0, 60.0]",
+    "health.host": '"127.0.0.1"',
     "log.format": '"console"',
 }
 """One machine, a broker on loopback, tables and files below .claimx: failures and rows are seen soon."""

@@ -1,9 +1,10 @@
 """The checks of this host: the state directory, its disk, its delay queue, and the bounds of the process."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from claimx.config.load import Loaded
 from claimx.config.tree import Settings
+from claimx.domain.stage_names import health_port
 from claimx.ops.doctor import Check, Seen
 from claimx.ports.probes import Directory, Disk, HostProbe
 
@@ -40,12 +41,18 @@ class StateChecks:
 
     def checks(self, shown_dir: str, apart: Apart) -> list[Check]:
         """Whether it is there, takes a write, has room, and holds a queue that can be read."""
+
+        async def queue() -> Seen:
+            if (pid := await self._probe.holder()) is not None:
+                return Seen(f"process {pid} holds it: claimx status tells of it")
+            return await apart(self._queue)
+
         hint = "process.state_dir must be a directory that this user may write, on a local disk"
         return [
             Check("state.dir", shown_dir, lambda: apart(self._directory), hint),
             Check("state.fsync", shown_dir, lambda: apart(self._fsync), hint, is_gate=False),
             Check("state.disk", shown_dir, lambda: apart(self._disk), hint, is_gate=False),
-            Check("state.queue", shown_dir, self._queue, hint, is_gate=False),
+            Check("state.queue", shown_dir, queue, hint, is_gate=False),
         ]
 
     def _directory(self) -> Seen:
@@ -57,13 +64,9 @@ class StateChecks:
     def _disk(self) -> Seen:
         return judge_disk(self._probe.disk(), self._spool_bytes)
 
-    async def _queue(self) -> Seen:
-        found = await self._probe.queue()
-        if found.pid is not None:
-            return Seen(f"process {found.pid} holds it: claimx status tells of it")
-        return Seen(
-            "no queue yet" if found.rows is None else f"{found.rows:,} rows wait, every page can be read"
-        )
+    def _queue(self) -> Seen:
+        rows = self._probe.queue_rows()
+        return Seen("no queue yet" if rows is None else f"{rows:,} rows wait, every page can be read")
 
 
 def judge_directory(found: Directory) -> Seen:
@@ -114,7 +117,7 @@ def judge_memory(allowed: int | None, memory_bytes: int) -> Seen:
     return Seen(text)
 
 
-def limit_checks(probe: HostProbe, settings: Settings) -> list[Check]:
+def limit_checks(probe: HostProbe, settings: Settings, stages: Sequence[str]) -> list[Check]:
     """The bounds of the process: this one's stand for the daemon's if it is started the same way."""
 
     async def files() -> Seen:
@@ -123,7 +126,25 @@ def limit_checks(probe: HostProbe, settings: Settings) -> list[Check]:
     async def memory() -> Seen:
         return judge_memory(probe.memory_bytes(), settings.limits.memory_bytes)
 
+    health = settings.health
+    port = health_port(stages) if health.port is None else health.port
+
+    async def listen() -> Seen:
+        why = probe.listen(health.host, port)
+        if why is None:
+            return Seen("free")
+        if (pid := await probe.holder()) is not None:
+            return Seen(f"{why}: process {pid} of this instance runs here")
+        return Seen(why, problems=["claimx run would end at once"])
+
     return [
+        Check(
+            "limits.port",
+            f"{health.host}:{port}",
+            listen,
+            "does another claimx run here? choose another health.port, or 0 for any that is free",
+            is_gate=False,
+        ),
         Check(
             "limits.open_files",
             "RLIMIT_NOFILE",

@@ -152,18 +152,6 @@ class Directory(NamedTuple):
     is_ours: bool
 
 
-class QueueFacts(NamedTuple):
-    """The delay queue of an instance.
-
-    Args:
-        pid: of the process that holds it; None: nobody does, and its pages were read.
-        rows: None: there is no file yet, or it was not read.
-    """
-
-    pid: int | None
-    rows: int | None
-
-
 class HostProbe(Protocol):
     """This host, as this process sees it."""
 
@@ -191,12 +179,25 @@ class HostProbe(Protocol):
         """
         ...
 
-    async def queue(self) -> QueueFacts:
-        """Look whether the delay queue can be used.
+    def queue_rows(self) -> int | None:
+        """Read every page of the delay queue, and count its rows; None: there is none yet.
 
         Raises:
-            DelayFileError: it cannot.
+            DelayFileError: it cannot be used.
         """
+        ...
+
+    async def holder(self) -> int | None:
+        """The process of this instance that runs here; None: none does.
+
+        Raises:
+            TransientError: one runs, and does not answer.
+            OperationError: it may not be asked by this user.
+        """
+        ...
+
+    def listen(self, host: str, port: int) -> str | None:
+        """Listen for a moment; why that is impossible, None: it is not."""
         ...
 
     def open_files(self) -> int | None:
