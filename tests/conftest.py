@@ -14,6 +14,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="mock",
         help="the broker of the tests: librdkafka's mock cluster, or Apache Kafka (make test-kafka)",
     )
+    parser.addoption(
+        "--update-golden", action="store_true", help="write the golden help texts anew: read them over"
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -30,6 +33,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept
+
+
+@pytest.fixture(scope="session")
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are written anew."""
+    return bool(request.config.getoption("--update-golden"))
 
 
 @pytest.fixture(scope="session")

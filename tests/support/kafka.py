@@ -44,6 +44,18 @@ share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 log.cleaner.enable=false
 """
+SECURED = """\
+listeners=PLAINTEXT://127.0.0.1:{broker},CONTROLLER://127.0.0.1:{controller},SASL_PLAINTEXT://127.0.0.1:{sasl}
+advertised.listeners=PLAINTEXT://127.0.0.1:{broker},SASL_PLAINTEXT://127.0.0.1:{sasl}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=\
+org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+"""
+"""A second listener, by which a user comes who may do nothing but what ACLs allow."""
+USER, PASSWORD = "clerk", "not-a-secret"
 
 
 class Broker(Protocol):
@@ -76,6 +88,7 @@ class Apache:
     process: subprocess.Popen[bytes]
     bootstrap_servers: str
     apache: bool = True
+    secured_servers: str = ""
 
     def create_topics(self, *names: str, partitions: int = 4) -> None:
         admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
@@ -93,17 +106,24 @@ def mock_broker() -> Iterator[Mock]:
 
 
 @contextlib.contextmanager
-def apache_broker(directory: Path, jars: Path = JARS) -> Iterator[Apache]:
+def apache_broker(directory: Path, jars: Path = JARS, *, is_secured: bool = False) -> Iterator[Apache]:
     """Run an Apache Kafka whose data and log lie in ``directory``. It ends with the block, by its own pid.
+
+    Args:
+        is_secured: with a second listener, for ``USER``.
 
     Raises:
         RuntimeError: it did not start; the text has the end of its log.
     """
     if not any(jars.glob("kafka_2.13-*.jar")):
         raise RuntimeError("the jars of Apache Kafka are not there: run make test-kafka")
-    broker, controller = _free_ports(2)
+    broker, controller, sasl = _free_ports(3)
     properties = directory / "server.properties"
-    properties.write_text(PROPERTIES.format(broker=broker, controller=controller, data=directory / "data"))
+    text = PROPERTIES.format(broker=broker, controller=controller, data=directory / "data")
+    if is_secured:
+        ports = {"broker": broker, "controller": controller, "sasl": sasl}
+        text += SECURED.format(**ports, user=USER, password=PASSWORD)
+    properties.write_text(text)
     log = directory / "kafka.log"
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     java = ["java", "-Xmx512m", "-cp", f"{jars}/*"]
@@ -114,7 +134,7 @@ def apache_broker(directory: Path, jars: Path = JARS) -> Iterator[Apache]:
         process = subprocess.Popen([*java, "kafka.Kafka", str(properties)], stdout=out, stderr=out)
     try:
         _wait_until_ready(process, f"127.0.0.1:{broker}", log)
-        yield Apache(process, f"127.0.0.1:{broker}")
+        yield Apache(process, f"127.0.0.1:{broker}", secured_servers=f"127.0.0.1:{sasl}")
     finally:
         _stop(process)
 

@@ -69,6 +69,7 @@ COMMANDS = [
     ("retries", "drop"),
     ("offsets", "show"),
     ("offsets", "set"),
+    ("doctor",),
     ("status",),
     ("reenrich",),
     ("trace",),

@@ -5,6 +5,7 @@ A file that is not what we left is never taken for an empty queue: what was park
 
 import secrets
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from claimx.errors import DelayFileError
@@ -61,6 +62,29 @@ def open_file(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def look_into(path: Path) -> int | None:
+    """Read every page of a file that no process holds, and count its rows; None: there is no file, or nothing in it yet.
+
+    Nothing is made and nothing is brought to this version.
+
+    Raises:
+        DelayFileError: as ``open_file``.
+    """
+    _check_names(path)
+    if not path.exists():
+        return None
+    try:
+        # rw, for the last reader of a WAL must be able to close it; SQLite falls back where the file may only be read
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+            if not _version_of(connection, path):
+                return None
+            _check_pages(connection, path)
+            (rows,) = connection.execute("SELECT count(*) FROM delayed").fetchone()
+            return int(rows)
+    except sqlite3.Error as error:
+        raise translated(error, path) from error
 
 
 def translated(error: sqlite3.Error, path: Path) -> DelayFileError:

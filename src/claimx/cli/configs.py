@@ -1,6 +1,7 @@
 """``claimx config``: write, check and show the configuration."""
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +16,8 @@ Write a claimx.toml with every key, its default and its meaning.
 \b
   claimx config init
       writes ./claimx.toml
+  claimx config init --preset eventhubs
+      with what Azure Event Hubs needs; --preset local for one machine
   claimx config init -
       prints it
 """
@@ -35,6 +38,8 @@ Print every effective value and where it comes from. Secrets are masked.
 \b
   claimx config show
   claimx config show -o json | jq '.settings[] | select(.origin != "default")'
+
+Exit codes: 0 done, 78 problems.
 """
 SCHEMA_HELP = """\b
 Print the JSON schema of claimx.toml, for editors.
@@ -43,6 +48,14 @@ Print the JSON schema of claimx.toml, for editors.
   claimx config schema > claimx.schema.json
       then put "#:schema ./claimx.schema.json" on the first line of claimx.toml
 """
+
+
+class Preset(StrEnum):
+    """Kinds of installations; config/presets.py says what is set."""
+
+    LOCAL = "local"
+    EVENT_HUBS = "eventhubs"
+
 
 configs = typer.Typer(invoke_without_command=True)
 
@@ -57,21 +70,26 @@ def group(context: typer.Context) -> None:
 def init(
     path: Annotated[Path, typer.Argument(help="The file to write; - prints it.")] = Path("claimx.toml"),
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+    preset: Annotated[
+        Preset | None, typer.Option("--preset", help="Set what this kind of installation needs.")
+    ] = None,
 ) -> int:
     """Write the commented claimx.toml."""
-    from claimx.config.master import init_text
+    from claimx.config.presets import preset_text
 
+    text = preset_text(preset)
     if path == Path("-"):
-        typer.echo(init_text(), nl=False)
+        typer.echo(text, nl=False)
         return 0
     try:
         with path.open("w" if force else "x", encoding="utf-8") as file:
-            file.write(init_text())
+            file.write(text)
     except FileExistsError as exc:
         raise CommandFailedError(f"{path} exists", "--force overwrites it, - prints the text") from exc
     except OSError as exc:
         raise CommandFailedError(f"{path}: {exc.strerror}") from exc
-    typer.echo(f"wrote {path}; next: set api.token and [lake], then claimx config check", err=True)
+    broker = "kafka.bootstrap_servers, " if preset is Preset.EVENT_HUBS else ""
+    typer.echo(f"wrote {path}; next: set {broker}api.token and [lake], then claimx config check", err=True)
     return 0
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from claimx.cli import completing
 from claimx.cli.failures import UsageError
 from claimx.cli.words import long_enough, moment
 from claimx.config.options import LetterFilter
@@ -14,7 +15,13 @@ EventOption = Annotated[
 MediaOption = Annotated[str | None, typer.Option("--media", metavar="ID", help="Media id.")]
 ProjectOption = Annotated[str | None, typer.Option("--project", metavar="ID", help="Project id.")]
 ClassOption = Annotated[
-    str | None, typer.Option("--class", metavar="NAME", help="Error class, as in PermanentError.")
+    str | None,
+    typer.Option(
+        "--class",
+        autocompletion=completing.error_classes,
+        metavar="NAME",
+        help="Error class, as in PermanentError.",
+    ),
 ]
 CodeOption = Annotated[
     str | None,
@@ -23,7 +30,13 @@ CodeOption = Annotated[
     ),
 ]
 StageOption = Annotated[
-    str | None, typer.Option("--stage", metavar="STAGE", help="ingest, enrich, download or upload.")
+    str | None,
+    typer.Option(
+        "--stage",
+        autocompletion=completing.flow_stage,
+        metavar="STAGE",
+        help="ingest, enrich, download or upload.",
+    ),
 ]
 SinceOption = Annotated[
     str | None,
@@ -32,7 +45,12 @@ SinceOption = Annotated[
     ),
 ]
 UntilOption = Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Died before.")]
-TopicOption = Annotated[str | None, typer.Option("--topic", metavar="NAME", help="One dead-letter topic.")]
+TopicOption = Annotated[
+    str | None,
+    typer.Option(
+        "--topic", autocompletion=completing.dead_letter_topics, metavar="NAME", help="One dead-letter topic."
+    ),
+]
 IdsArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="[ID]...", help="Ids of letters, or their first 8 characters or more."),

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from claimx.cli import completing
 from claimx.cli.asking import Asker
 from claimx.cli.failures import UsageError
 from claimx.cli.options import (
@@ -76,7 +77,10 @@ def group(context: typer.Context) -> None:
 @offsets.command(help=SHOW_HELP, short_help="Show committed offsets and lag.")
 def show(
     stage: Annotated[
-        str | None, typer.Option("--stage", metavar="STAGE", help="Only that of one stage.")
+        str | None,
+        typer.Option(
+            "--stage", autocompletion=completing.stage, metavar="STAGE", help="Only that of one stage."
+        ),
     ] = None,
     watch: WatchOption = False,
     every: EveryOption = None,
@@ -94,7 +98,9 @@ def show(
 
 @offsets.command("set", help=SET_HELP, short_help="Move the group of a stage.")
 def set__(
-    stage: Annotated[str, typer.Option("--stage", metavar="STAGE", help="Whose group.")],
+    stage: Annotated[
+        str, typer.Option("--stage", autocompletion=completing.stage, metavar="STAGE", help="Whose group.")
+    ],
     to: Annotated[
         str,
         typer.Option(

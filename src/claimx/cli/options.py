@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from claimx.cli import completing
 from claimx.cli.failures import USAGE
 from claimx.config.environ import find_file
 
@@ -42,6 +43,7 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
+        autocompletion=completing.settings,
         metavar="KEY=VALUE",
         help="Set one key, as in --set kafka.group_id=trial. Repeatable; wins over all.",
     ),

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from claimx.cli import completing
 from claimx.cli.asking import Asker
 from claimx.cli.dlq_options import CodeOption, EventOption, ProjectOption
 from claimx.cli.failures import UsageError
@@ -79,7 +80,12 @@ error, 130 ended by Ctrl-C.
 
 StageOption = Annotated[
     str | None,
-    typer.Option("--stage", metavar="STAGE", help="The stage it goes back to: enrich or download."),
+    typer.Option(
+        "--stage",
+        autocompletion=completing.flow_stage,
+        metavar="STAGE",
+        help="The stage it goes back to: enrich or download.",
+    ),
 ]
 DueOption = Annotated[
     str | None,

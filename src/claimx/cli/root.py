@@ -10,6 +10,7 @@ from claimx import __version__
 from claimx.cli.about import COMPLETION_HELP, VERSION_HELP, completion, version
 from claimx.cli.configs import configs
 from claimx.cli.dlq import dlq
+from claimx.cli.doctor import DOCTOR_HELP, doctor
 from claimx.cli.offsets import offsets
 from claimx.cli.options import help_alone
 from claimx.cli.reenrich import REENRICH_HELP, reenrich
@@ -28,6 +29,7 @@ ClaimX events from Kafka into a Delta lakehouse, with nothing lost and nothing t
   claimx run --sandbox --events 500 --exit-when-idle     try it, nothing else is needed
   claimx config init; claimx config check                set it up
   claimx topics init; claimx tables init                 make topics and tables
+  claimx doctor                                          is everything there?
   claimx run                                             run it
   claimx dlq list                                        see what it gave up
 
@@ -52,6 +54,9 @@ _root.add_typer(topics, name="topics")
 _root.add_typer(dlq, name="dlq")
 _root.add_typer(retries, name="retries")
 _root.add_typer(offsets, name="offsets")
+_root.command(help=DOCTOR_HELP, short_help="Try everything that claimx needs: what is wrong, what to do.")(
+    doctor
+)
 _root.command(help=STATUS_HELP, short_help="Tell the live numbers of the running process.")(status)
 _root.command(help=REENRICH_HELP, short_help="Fetch projects anew.")(reenrich)
 _root.command(help=TRACE_HELP, short_help="Tell the whole story of an event, a file or a project.")(trace)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from claimx.cli import completing
 from claimx.cli.failures import UsageError
 from claimx.cli.options import (
     BrokerOption,
@@ -81,7 +82,13 @@ def stages_of(text: str) -> tuple[str, ...]:
 
 def run(
     stages: Annotated[
-        str, typer.Option("--stages", metavar="LIST", help="all, or a comma list of stages.")
+        str,
+        typer.Option(
+            "--stages",
+            autocompletion=completing.stages,
+            metavar="LIST",
+            help="all, or a comma list of stages.",
+        ),
     ] = "all",
     config: ConfigOption = None,
     set_: SetOption = None,

@@ -23,11 +23,23 @@ def stage_named(option: str, name: str, known: Sequence[str], otherwise: str | N
     Raises:
         UsageError: no such stage.
     """
+    return one_of(option, "stage", name, known, otherwise)
+
+
+def one_of(option: str, kind: str, name: str, known: Sequence[str], otherwise: str | None = None) -> str:
+    """Check a name among those that are known.
+
+    Args:
+        otherwise: as in ``stage_named``.
+
+    Raises:
+        UsageError: it is none of them.
+    """
     if name in known:
         return name
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else otherwise or "known: " + ", ".join(known)
-    raise UsageError(f"{option}: no stage {name}", hint)
+    raise UsageError(f"{option}: no {kind} {name}", hint)
 
 
 def long_enough(option: str, beginning: str | None) -> None:

@@ -212,3 +212,20 @@ class OffsetsGoal:
     to: "Literal['earliest', 'latest'] | int | Moment" = "latest"
     """An offset, or the first record of a time."""
     dry_run: bool = False
+
+
+DOCTOR_GROUPS = ("config", "kafka", "api", "hosts", "tables", "files", "state", "limits")
+"""The checks of ``claimx doctor`` by what they are about, in the order of the report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorOptions:
+    """``claimx doctor``."""
+
+    stages: tuple[str, ...] = STAGES
+    """Only what these need is looked at."""
+    only: tuple[str, ...]
+    """Groups of checks."""
+    timeout_s: float = 10.0
+    """For each check."""
+    strict: bool = False

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from jsonschema import Draft202012Validator
 
 from claimx.config.entries import Entry, flatten
 from claimx.config.leaves import LEAVES, TABLES, Leaf
 from claimx.config.load import load
 from claimx.config.master import init_text, meanings
+from claimx.config.presets import PRESETS, preset_text
 from claimx.config.schema import schema
 from claimx.config.tree import Secret
+from claimx.errors import ConfigError
 
 ROOT = Path(__file__).parents[3]
 REQUIRED = {"api.token", "lake.tables_url", "lake.files_url"}
@@ -73,3 +76,30 @@ def test_the_schema_has_every_key_with_its_meaning_and_limits() -> None:
     workers = made["properties"]["enrich"]["properties"]["workers"]
     assert (workers["minimum"], workers["default"]) == (1, 512)
     assert "default" not in made["properties"]["api"]["properties"]["token"]
+
+
+def test_the_schema_is_one_and_the_shipped_file_and_its_presets_fit_it() -> None:
+    made = schema()
+    Draft202012Validator.check_schema(made)
+    validator = Draft202012Validator(made)
+    for name in (None, *PRESETS):
+        assert [error.message for error in validator.iter_errors(tomllib.loads(preset_text(name)))] == []
+    every = re.sub(r"^#(?=[a-z_]+ = )", "", init_text(), flags=re.MULTILINE)
+    assert [error.message for error in validator.iter_errors(tomllib.loads(every))] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "[enrich]\nworkers = 0",
+        "[enrich]\nwrokers = 3",
+        '[log]\nlevel = "loud"',
+        "[api]\ntoken = { env = 3 }",
+        "[kafka.client]\nx = []",
+    ],
+)
+def test_what_the_loader_refuses_does_not_fit_the_schema_either(wrong: str, tmp_path: Path) -> None:
+    assert not Draft202012Validator(schema()).is_valid(tomllib.loads(wrong))
+    (tmp_path / "claimx.toml").write_text(wrong)
+    with pytest.raises(ConfigError):
+        load(tmp_path / "claimx.toml", {})
