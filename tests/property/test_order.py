@@ -183,6 +183,10 @@ class Engine:
         if needs_project(task) and (task.project_id not in self.fetched or self.rng.random() < 0.5):
             rows += self._held(plan_for(project_task(task, self.now), is_last_ask=True)).rows
         enrichment = self._held(plan_for(task, is_last_ask=True))
+        if enrichment.refers_to is not None:
+            rows += self._held(
+                plan_for(project_task(task, self.now, enrichment.refers_to), is_last_ask=True)
+            ).rows
         files = [CachedFile(download, 1000, "f" * 64) for download in enrichment.downloads]
         stored = [
             attachment_row(
