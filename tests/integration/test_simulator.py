@@ -458,6 +458,18 @@ async def test_a_large_file_comes_in_ranges_too(client: Client) -> None:
     assert (status, body) == (206, whole[-1:])
 
 
+async def test_the_control_endpoint_tells_how_many_requests_are_under_way(client: Client) -> None:
+    await client.faults({"kind": "latency", "seconds": 600, "at": ["project"]})
+    async with asyncio.timeout(10):
+        asking = [asyncio.create_task(client.api(PROJECT_URL)) for _ in range(3)]
+        while (await client.stats())["under_way"].get("api") != 3:
+            await asyncio.sleep(0)
+        for each in asking:
+            each.cancel()
+        while (await client.stats())["under_way"]["api"]:
+            await asyncio.sleep(0)
+
+
 async def test_a_latency_ends_with_the_connection(client: Client) -> None:
     await client.faults({"kind": "latency", "seconds": 600, "at": ["project"]})
     for _ in range(3):
