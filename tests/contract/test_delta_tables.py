@@ -1,5 +1,6 @@
 """Making tables and looking at them: nothing is overwritten, nothing unreadable is taken for absent, others' tables."""
 
+import json
 from collections.abc import AsyncGenerator
 from datetime import date
 from pathlib import Path
@@ -322,6 +323,61 @@ async def test_what_claimx_could_never_fill_is_refused_at_start(kept):
         "  contact_id: a key, and not there",
     ]
     assert everything_below(kept.root) == before
+
+
+PROTOCOL = {"minReaderVersion": 1, "minWriterVersion": 7, "writerFeatures": ["appendOnly", "rowTracking"]}
+
+
+async def test_what_asks_more_of_its_writers_than_claimx_can_do_is_refused_at_start(kept):
+    theirs = Field("city", PrimitiveType("string"), metadata={"delta.generationExpression": "upper(county)"})
+    other = Field("county", PrimitiveType("string"), metadata={"delta.invariants": "{}"})
+    checked = made_by_others(kept.root, "claimx_projects", [], theirs, other)
+    DeltaTable(checked).alter.add_constraint({"old_enough": "year_built > 1800"})
+    only_grows = made_by_others(kept.root, "claimx_tasks", [])
+    DeltaTable(only_grows).alter.set_table_properties({"delta.appendOnly": "true"})
+    tracked = made_by_others(kept.root, "claimx_contacts", [])
+    (tracked / "_delta_log" / f"{1:020}.json").write_text(json.dumps({"protocol": PROTOCOL}) + "\n")
+    before = everything_below(kept.root)
+    with pytest.raises(SchemaDriftError) as caught:
+        await kept.lake.open()
+    assert str(caught.value).splitlines() == [
+        "claimx_projects does not fit its declaration:",
+        "  old_enough: CHECK (year_built > 1800), claimx cannot promise that",
+        "  city: generated from other columns, claimx cannot promise that",
+        "  county: an invariant, claimx cannot promise that",
+        "claimx_contacts does not fit its declaration:",
+        "  feature rowTracking: claimx cannot write a table that has it",
+        "claimx_tasks does not fit its declaration:",
+        "  delta.appendOnly: true, and claimx changes rows",
+    ]
+    assert everything_below(kept.root) == before
+
+
+@pytest.mark.parametrize(
+    ("protocol", "told"),
+    [
+        ({"minReaderVersion": 1, "minWriterVersion": 5}, None),
+        ({"minReaderVersion": 1, "minWriterVersion": 6}, "  writer version 6: claimx knows up to 5, and 7"),
+        (
+            {"minReaderVersion": 2, "minWriterVersion": 5},
+            "  reader version 2: claimx cannot read mapped columns",
+        ),
+        (PROTOCOL | {"writerFeatures": ["appendOnly", "checkConstraints", "changeDataFeed"]}, None),
+    ],
+)
+async def test_a_protocol_that_asks_for_nothing_more_is_fine(kept, protocol, told):
+    path = made_by_others(kept.root, "claimx_projects", [])
+    (path / "_delta_log" / f"{1:020}.json").write_text(json.dumps({"protocol": protocol}) + "\n")
+    if told is None:
+        await opened(kept.lake)
+        for number in range(2):
+            await kept.lake.merge(
+                "claimx_projects", [project("1", status=f"s{number}", fetched_at=NOW + number)]
+            )
+        assert [row["status"] for row in kept.rows("claimx_projects")] == ["s1"]
+    else:
+        with pytest.raises(SchemaDriftError, match=told):
+            await kept.lake.open()
 
 
 # Looking

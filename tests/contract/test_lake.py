@@ -52,7 +52,9 @@ async def test_rows_are_merged_by_the_policies_of_their_columns(kept):
         "claimx_projects",
         [project(status="Active", city="Oslo", fetched_at=NOW, created_at=NOW, contents_task_sent=False)],
     )
-    await kept.lake.merge("claimx_projects", [project(master_file_name="M", master_file_name_at=NOW + 5)])
+    await kept.lake.merge(
+        "claimx_projects", [project(master_file_name="M", master_file_name_source="event 5")]
+    )
     await kept.lake.merge("claimx_projects", [project(contents_task_sent=True, contents_task_at=NOW + 9)])
     await kept.lake.merge(
         "claimx_projects",
@@ -70,7 +72,7 @@ async def test_rows_are_merged_by_the_policies_of_their_columns(kept):
         "fetched_at": NOW + SECOND,
         "created_at": NOW - SECOND,
         "master_file_name": "M",
-        "master_file_name_at": NOW + 5,
+        "master_file_name_source": "event 5",
         "contents_task_sent": True,
         "contents_task_at": NOW + 4,
     }
@@ -79,7 +81,7 @@ async def test_rows_are_merged_by_the_policies_of_their_columns(kept):
 ARRIVALS = [
     project(status="Old", city="Oslo", fetched_at=NOW, created_at=NOW, updated_at=NOW, event_id="e1"),
     project(status="New", fetched_at=NOW + 2, created_at=NOW + 2, updated_at=NOW + 2, event_id="e2"),
-    project(master_file_name="M", master_file_name_at=NOW + 1, updated_at=NOW + 1, event_id="e3"),
+    project(master_file_name="M", master_file_name_source="event 1", updated_at=NOW + 1, event_id="e3"),
     project(contents_task_sent=True, contents_task_at=NOW + 3, updated_at=NOW + 3, event_id="e4"),
 ]
 
@@ -150,7 +152,7 @@ async def test_the_clocks_of_projects_are_those_of_the_rows_that_an_answer_wrote
         "claimx_projects",
         [
             project("1", fetched_at=NOW),
-            project("2", master_file_name="M", master_file_name_at=NOW),
+            project("2", master_file_name="M", master_file_name_source="event 0"),
             project("3", fetched_at=NOW + 7),
             project("it's", fetched_at=NOW + 1),
         ],

@@ -3,13 +3,16 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from confluent_kafka import Producer
 
+from claimx.adapters.clock import WallClock
 from claimx.domain.tasks import DownloadTask, decode_task
+from claimx.domain.times import SECOND, format_time
 from claimx.sandbox.simulator.world import Project, World
 from support.kafka import Broker
 from support.rig import Daemon, Rig, rig_on
@@ -17,6 +20,7 @@ from support.rig import Daemon, Rig, rig_on
 SEED = 7
 WORLD = World(SEED)
 WHEN = "2026-01-12T10:20:30.123456Z"
+SOON = format_time(WallClock().now() + 3600 * SECOND)
 UNKNOWN_PROJECT = 4_999_999
 HEADERS = [("traceparent", b"00-1-2-03"), ("raw", b"\xfe\xff")]
 MALFORMED = (
@@ -43,6 +47,7 @@ EVENTS = {
     "named": event("named", "PROJECT_MFN_ADDED", 2, master_file_name="MFN-42"),
     "file": event("file", "PROJECT_FILE_ADDED", 3, media_id=project(3).media[1].media_id),
     "all-files": event("all-files", "PROJECT_FILE_ADDED", 12),
+    "young": event("young", "PROJECT_FILE_ADDED", 14, ingested_at=SOON),
     "assigned": event("assigned", "CUSTOM_TASK_ASSIGNED", 5, task_assignment_id=project(5).tasks[0].assignment_id),
     "completed": event("completed", "CUSTOM_TASK_COMPLETED", 6, task_assignment_id=project(6).tasks[1].assignment_id),
     "invited": event("invited", "POLICYHOLDER_INVITED", 8),
@@ -110,15 +115,16 @@ class Flow:
 @pytest.fixture(scope="module")
 def flow(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flow]:
     with rig_on(broker, tmp_path_factory.mktemp("flow"), SEED, 1) as rig:
-        refused, shaken, hidden = (
+        refused, shaken, hidden, late = (
             str(project(20).tasks[0].assignment_id),
             str(project(21).tasks[0].assignment_id),
             str(project(18).media[2].media_id),
+            str(project(14).media[0].media_id),
         )
         rig.faults(
             {"kind": "status", "at": ["task"], "ids": [refused], "status": 403},
             {"kind": "status", "at": ["task"], "ids": [shaken], "status": 500, "times": 4},
-            {"kind": "hidden", "at": ["media"], "ids": [hidden], "seconds": 2},
+            {"kind": "hidden", "at": ["media"], "ids": [hidden, late], "seconds": 2},
         )
         _feed(rig)
         config = rig.config(retry__delays_s="[0.5, 0.5]", enrich__visibility_s="4.0")
@@ -227,6 +233,13 @@ def test_an_event_that_names_no_file_hands_all_files_of_its_project_on(flow: Flo
     assert {row["media_id"] for row in flow.rows("claimx_attachment_metadata", 12)} == wanted
 
 
+def test_an_event_of_now_that_names_no_file_hands_on_what_shows_later_too_each_once(flow: Flow) -> None:
+    assert flow.outcomes("young") == [("parked", 1, "media.may_come"), ("forwarded", 1, None)]
+    wanted = sorted(str(media.media_id) for media in project(14).media)
+    assert sorted(task.media_id for task in flow.handed_on(14)) == wanted
+    assert sorted(row["media_id"] for row in flow.rows("claimx_attachment_metadata", 14)) == wanted
+
+
 def test_nothing_is_downloaded_here(flow: Flow) -> None:
     assert flow.rig.stats()["files_served"] == 0
     assert not list(flow.rig.files.rglob("*"))
@@ -306,3 +319,27 @@ def test_nothing_else_was_given_up(flow: Flow) -> None:
     assert len(flow.rig.letters(flow.rig.topics.enrichment_dlq)) == 3
     assert flow.rig.letters(flow.rig.topics.downloads_dlq) == []
     assert flow.daemon.summary["dead_lettered"] == len(MALFORMED) + 2
+
+
+def test_of_two_answers_about_a_task_the_newest_stands(broker: Broker, tmp_path: Path) -> None:
+    number, task = next(
+        (n, task) for n in range(30) for task in project(n).tasks if task.is_completed and task.link_id
+    )
+    identity = str(task.assignment_id)
+    with rig_on(broker, tmp_path, SEED, 1) as rig:
+        config = rig.config()
+        statuses = []
+        for name, rules in (
+            ("first", [{"kind": "unfinished", "ids": [identity], "seconds": 600}]),
+            ("then", []),
+        ):
+            rig.faults(*rules)
+            producer = Producer({"bootstrap.servers": rig.broker.bootstrap_servers})
+            changed = event(name, "CUSTOM_TASK_ASSIGNED", number, task_assignment_id=task.assignment_id)
+            producer.produce(rig.topics.events_raw, changed, b"key")
+            assert producer.flush(30) == 0
+            assert rig.run(config, "--exit-when-idle").wait(60) == 0
+            (row,) = rig.table("claimx_tasks").to_dicts()
+            statuses.append((row["status"], row["event_id"]))
+    assert statuses[0][0] in {"ASSIGNED", "IN_PROGRESS"}
+    assert statuses[1] == ("COMPLETED", "then")

@@ -18,6 +18,7 @@ from claimx.adapters.state_dir import StateDir
 from claimx.errors import OperationError, TransientError
 from claimx.ports.control import AskStatus, Command, Drain, Draining, ListRetries, Page, Wanted
 from claimx.telemetry.log import configure
+from support.privileges import bind_to_permissions
 from support.rig import CLAIMX
 
 LOG = configure("error", "json")
@@ -234,10 +235,24 @@ async def test_a_place_that_takes_no_socket_costs_the_process_nothing_else(tmp_p
         assert not await ControlClient(tmp_path).is_answered()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may open every socket")
 async def test_another_users_socket_is_said_to_be_one(tmp_path: Path) -> None:
-    async with listening(tmp_path, Process()):
-        (tmp_path / NAME).chmod(0)
-        with pytest.raises(OperationError) as caught:
-            await ControlClient(tmp_path).is_answered()
-        assert "as the user that claimx runs as" in caught.value.hint
+    config = tmp_path / "claimx.toml"
+    config.write_text(
+        f'[api]\ntoken = "ZmFrZTpmYWtl"\n[lake]\ntables_url = "t"\nfiles_url = "f"\n'
+        f'[process]\nstate_dir = "{tmp_path}"\ninstance = "one"\n'
+    )
+    directory = tmp_path / "one"
+    make(directory)
+    async with listening(directory, Process()):
+        (directory / NAME).chmod(0)
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [CLAIMX, "status", "-c", config],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            preexec_fn=bind_to_permissions,
+        )
+    assert done.returncode == 1
+    assert "as the user that claimx runs as" in done.stderr

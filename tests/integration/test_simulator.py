@@ -2,15 +2,18 @@
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiohttp
+import msgspec
 import pytest
 from yarl import URL
 
 from claimx.domain.answers import media_items, project_body, task_body, video_items
+from claimx.domain.times import Micros
 from claimx.sandbox.simulator.faults import MODERATE, Faults, Rule
+from claimx.sandbox.simulator.gate import wall_time
 from claimx.sandbox.simulator.server import Simulator
 from claimx.sandbox.simulator.signing import Signer
 from claimx.sandbox.simulator.world import World
@@ -76,10 +79,12 @@ async def raw_answer(url: str) -> tuple[bytes, bytes]:
 
 
 @asynccontextmanager
-async def started(*rules: Rule) -> AsyncIterator[Client]:
+async def started(
+    *rules: Rule, seed: int = 1, now: Callable[[], Micros] = wall_time
+) -> AsyncIterator[Client]:
     timeout = aiohttp.ClientTimeout(total=10)
     async with (
-        Simulator(WORLD, Faults(1, rules), TOKEN) as simulator,
+        Simulator(World(seed), Faults(seed, rules), TOKEN, now) as simulator,
         aiohttp.ClientSession(timeout=timeout) as session,
     ):
         yield Client(simulator, session)
@@ -348,6 +353,32 @@ async def test_a_thing_may_be_hidden_at_first(client: Client) -> None:
     assert len(video_items(body)) == 2
 
 
+async def test_a_task_may_be_filled_in_between_two_answers() -> None:
+    done = next(task for task in WORLD.project(0).tasks if task.is_completed)
+    now = [YEAR_2026]
+    path = f"/customTasks/assignment/{done.assignment_id}?full=true"
+    async with started(Rule("unfinished", seconds=5), now=lambda: now[0]) as client:
+        _, first = await client.api(path)
+        now[0] += 5_000_000
+        _, then = await client.api(path)
+    first, then = task_body(first), task_body(then)
+    assert first["status"] in {"ASSIGNED", "IN_PROGRESS"}
+    assert (first["dateCompleted"], first["formResponseId"]) == (None, None)
+    assert (then["status"], then["assignmentId"]) == ("COMPLETED", first["assignmentId"])
+
+
+@pytest.mark.parametrize(("seed", "project"), [(26, 0), (153, 4), (228, 4), (272, 0), (304, 4), (397, 4)])
+async def test_an_event_that_names_no_file_is_shown_every_file_that_no_other_event_names(
+    seed: int, project: int
+) -> None:
+    told = World(seed).project(project)
+    hiding = (rule if rule.kind == "hidden" else msgspec.structs.replace(rule, rate=0.0) for rule in MODERATE)
+    async with started(*hiding, seed=seed) as client:
+        _, body = await client.api(f"/export/project/{told.project_id}/media")
+    shown = {item["mediaID"] for item in media_items(body)}
+    assert {media.media_id for media in told.media[told.named_media :]} <= shown
+
+
 async def test_a_link_may_have_expired_when_it_is_handed_out(client: Client) -> None:
     await client.faults({"kind": "expired_link", "times": 1})
     _, body, _ = await client.get(await client.link(JPG))
@@ -425,6 +456,18 @@ async def test_a_large_file_comes_in_ranges_too(client: Client) -> None:
     assert headers["Content-Range"] == f"bytes 1048570-2097170/{size}"
     status, body, _ = await client.get(link, Range="bytes=4999999-")
     assert (status, body) == (206, whole[-1:])
+
+
+async def test_the_control_endpoint_tells_how_many_requests_are_under_way(client: Client) -> None:
+    await client.faults({"kind": "latency", "seconds": 600, "at": ["project"]})
+    async with asyncio.timeout(10):
+        asking = [asyncio.create_task(client.api(PROJECT_URL)) for _ in range(3)]
+        while (await client.stats())["under_way"].get("api") != 3:
+            await asyncio.sleep(0)
+        for each in asking:
+            each.cancel()
+        while (await client.stats())["under_way"]["api"]:
+            await asyncio.sleep(0)
 
 
 async def test_a_latency_ends_with_the_connection(client: Client) -> None:

@@ -1,6 +1,5 @@
 """``claimx tables`` and what ``claimx run`` says of tables, as processes on a real lake."""
 
-import ctypes
 import json
 import os
 import subprocess
@@ -12,10 +11,9 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from claimx.domain.tables import TABLES
+from support.privileges import bind_to_permissions
 
 TOKEN = "dXNlcjpwYXNzd29yZA=="
-_DROP_CAPABILITY = 24
-_CAPABILITIES_OF_FILES = (1, 2)  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
 
 
 def claimx(cwd: Path, *arguments: str, ordinary: bool = False) -> subprocess.CompletedProcess[str]:
@@ -31,11 +29,6 @@ def claimx(cwd: Path, *arguments: str, ordinary: bool = False) -> subprocess.Com
         stdin=subprocess.DEVNULL,
         preexec_fn=bind_to_permissions if ordinary else None,
     )
-
-
-def bind_to_permissions() -> None:
-    for capability in _CAPABILITIES_OF_FILES:
-        ctypes.CDLL(None).prctl(_DROP_CAPABILITY, capability, 0, 0, 0)
 
 
 @pytest.fixture

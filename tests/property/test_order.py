@@ -30,6 +30,8 @@ from support.plans import hold
 
 FULL, NAMELESS, UNKNOWN, BARE = "5395115", "5395116", "5395117", "5395118"
 BEGINNING: Micros = parse_time("2026-01-12T00:00:00Z") or 0
+AT_ONCE: dict[str, Json] = {"ingestedAt": "2026-01-11T15:01:00Z"}
+"""Events of one moment: neither is the newer."""
 SHUFFLES, SHUFFLES_ON_DISK = 200, 5
 
 
@@ -91,7 +93,7 @@ def api(request: ApiRequest) -> Json:
 
 
 def _records() -> list[bytes]:
-    """One record of each event, each with a time of its own."""
+    """One record of each event, each with a time of its own but for two times two; the API never takes up ONE or TWO."""
     holder = {"email": "PAT.sample@example.com", "firstName": "Patricia", "phone": "null"}
     told: list[tuple[str, str, dict[str, Json]]] = [
         *((kind, project, {}) for kind in ("PROJECT_CREATED", "PROJECT_FILE_ADDED") for project in PROJECTS),
@@ -101,6 +103,7 @@ def _records() -> list[bytes]:
         ("PROJECT_MFN_ADDED", NAMELESS, {"masterFileName": "OLD"}),
         ("PROJECT_MFN_ADDED", NAMELESS, {"masterFileName": "NEW"}),
         ("PROJECT_MFN_ADDED", BARE, {}),
+        *(("PROJECT_MFN_ADDED", FULL, {"masterFileName": name} | AT_ONCE) for name in ("ONE", "TWO")),
         ("CUSTOM_TASK_ASSIGNED", FULL, {"taskAssignmentId": 100}),
         ("CUSTOM_TASK_COMPLETED", FULL, {"taskAssignmentId": "100"}),
         ("CUSTOM_TASK_ASSIGNED", FULL, {"taskAssignmentId": 101}),
@@ -113,6 +116,14 @@ def _records() -> list[bytes]:
         ("POLICYHOLDER_JOINED", UNKNOWN, holder),
         ("POLICYHOLDER_INVITED", BARE, {"email": "new@example.com"}),
         ("POLICYHOLDER_INVITED", BARE, {"email": "new@example.com", "lastName": "Sample"}),
+        *(
+            (
+                "POLICYHOLDER_INVITED",
+                BARE,
+                {"email": "new@example.com", "firstName": name, "eventId": name} | AT_ONCE,
+            )
+            for name in ("Kim", "Kit")
+        ),
         ("VIDEO_COLLABORATION_INVITE_SENT", FULL, {"videoCollaborationId": 7}),
         ("VIDEO_COLLABORATION_COMPLETED", FULL, {"videoCollaborationId": "7"}),
         ("VIDEO_COLLABORATION_INVITE_SENT", FULL, {}),
@@ -129,7 +140,7 @@ def _records() -> list[bytes]:
     ]
     return [
         json.dumps(
-            {"eventType": kind, "projectId": project, **more, "ingestedAt": f"2026-01-11T15:00:{n:02}Z"}
+            {"eventType": kind, "projectId": project, "ingestedAt": f"2026-01-11T15:00:{n:02}Z", **more}
         ).encode()
         for n, (kind, project, more) in enumerate(told)
     ]
@@ -172,6 +183,10 @@ class Engine:
         if needs_project(task) and (task.project_id not in self.fetched or self.rng.random() < 0.5):
             rows += self._held(plan_for(project_task(task, self.now), is_last_ask=True)).rows
         enrichment = self._held(plan_for(task, is_last_ask=True))
+        if enrichment.refers_to is not None:
+            rows += self._held(
+                plan_for(project_task(task, self.now, enrichment.refers_to), is_last_ask=True)
+            ).rows
         files = [CachedFile(download, 1000, "f" * 64) for download in enrichment.downloads]
         stored = [
             attachment_row(
@@ -296,6 +311,8 @@ async def test_the_scenario_has_every_type_and_fills_every_table():
         "claimx_video_collab": 3,
         "claimx_attachments": 3,
     }
+    names = {row["project_id"]: row["master_file_name"] for row in map(dict, expected["claimx_projects"])}
+    assert names == {FULL: "TWO", NAMELESS: "NEW", UNKNOWN: None, BARE: None}
 
 
 async def test_two_hundred_orders_and_groupings_of_the_same_events_end_in_the_same_tables():

@@ -11,7 +11,7 @@ from claimx.adapters.memory import MemoryLake
 from claimx.config import tree
 from claimx.domain.outcomes import Outcome
 from claimx.domain.receipts import Receipt
-from claimx.domain.tasks import EnrichmentTask, Origin
+from claimx.domain.tasks import DownloadTask, EnrichmentTask, Origin
 from claimx.sandbox.simulator.faults import Faults, Rule
 from claimx.sandbox.simulator.server import Simulator
 from claimx.sandbox.simulator.world import World
@@ -57,10 +57,14 @@ def events_of(world: World, number: int, projects: int, rng: Random) -> list[Enr
 class Stage:
     """The enrich stage, its flush, and a sink in place of the download stage."""
 
-    def __init__(self, flow: Flow, settings: tree.Settings, simulator: Simulator, lake: MemoryLake) -> None:
+    def __init__(
+        self, flow: Flow, settings: tree.Settings, simulator: Simulator, faults: Faults, lake: MemoryLake
+    ) -> None:
         self.flow = flow
         self.simulator = simulator
+        self.faults = faults
         self.lake = lake
+        self.sunk: list[str] = []
         self.channel: Channel[Work] = Channel(settings.enrich.queue_items)
         self.enrich = Enrich(flow, settings.enrich, self.channel, self._sink)
 
@@ -75,15 +79,17 @@ class Stage:
 
     async def _sink(self, works: Sequence[Work]) -> None:
         for work in works:
+            self.sunk += [work.task.media_id] if isinstance(work.task, DownloadTask) else []
             self.flow.settlement.close(work.receipt, Outcome.COMMITTED)
 
 
 @asynccontextmanager
-async def stage_of(enrich: tree.Enrich, *, latency_s: float = 0.0) -> AsyncIterator[Stage]:
+async def stage_of(enrich: tree.Enrich, *, latency_s: float = 0.0, **ports: object) -> AsyncIterator[Stage]:
     """Start the simulator in this process and the stage against it.
 
     Args:
         latency_s: of every answer of the API.
+        ports: in place of the usual ones.
     """
     faults = Faults(1, [Rule("latency", seconds=latency_s)] if latency_s else [])
     async with Simulator(World(1), faults, TOKEN) as simulator:
@@ -92,8 +98,8 @@ async def stage_of(enrich: tree.Enrich, *, latency_s: float = 0.0) -> AsyncItera
         )
         api, lake = HttpClaimxApi(settings.api, lambda: TOKEN, WallClock()), MemoryLake()
         await api.open()
-        flow = flow_of(settings, api=api, lake=lake)
-        stage = Stage(flow, settings, simulator, lake)
+        flow = flow_of(settings, api=api, lake=lake, **ports)
+        stage = Stage(flow, settings, simulator, faults, lake)
         try:
             async with asyncio.TaskGroup() as group:
                 bodies = (flow.api.run(), stage.enrich.run(), Flush(flow, lake).run())

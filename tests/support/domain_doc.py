@@ -15,7 +15,7 @@ MEANINGS: dict[Policy, str] = {
     Policy.KEY: "names the row",
     Policy.SET_ONCE: "the first value that is not null stays",
     Policy.NEWEST: "the value of the row with the highest clock, null too; an equal clock changes nothing",
-    Policy.NEWEST_NON_NULL: "the value of the highest clock, but a null erases nothing",
+    Policy.NEWEST_NON_NULL: "the value of the highest clock, of equal ones the greater; a null erases nothing",
     Policy.MIN: "the least value: a first time, or a status whose later step sorts lower",
     Policy.MAX: "the greatest value: a last time, or a status whose later step sorts higher",
     Policy.FILL_NULL: "never written by claimx; what others wrote stays",

@@ -83,13 +83,16 @@ def complete(
     own, _ = converse(plan_for(task, is_last_ask=is_last_ask), api, fetched_at)
     if not needs_project(task):
         return own
-    return Enrichment([*preflight(task, api, fetched_at), *own.rows], own.downloads)
+    return own._replace(rows=[*preflight(task, api, fetched_at, own.refers_to), *own.rows])
 
 
-def preflight(task: EnrichmentTask, api: Api, fetched_at: Micros = payloads.FETCHED_AT) -> Sequence[Row]:
-    """The rows of the event's project; none where the API does not show it."""
+def preflight(
+    task: EnrichmentTask, api: Api, fetched_at: Micros = payloads.FETCHED_AT, project_id: str | None = None
+) -> Sequence[Row]:
+    """The rows of the event's project, or of another one; none where the API does not show it."""
+    asked = project_task(task, fetched_at, project_id)
     try:
-        return converse(plan_for(project_task(task, fetched_at), is_last_ask=False), api, fetched_at)[0].rows
+        return converse(plan_for(asked, is_last_ask=False), api, fetched_at)[0].rows
     except ItemError:
         return ()
 

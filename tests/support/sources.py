@@ -29,7 +29,8 @@ _SNAKE = {
         date_received:dateReceived date_contacted:dateContacted planned_inspection_date:plannedInspectionDate
         date_inspected:dateInspected appointment_date:appointmentDate custom_attribute1:customAttribute1
         custom_attribute2:customAttribute2 custom_attribute3:customAttribute3
-        custom_external_unique_id:customExternalUniqueId master_file_name:mfn master_file_name_at:mfn""",
+        custom_external_unique_id:customExternalUniqueId master_file_name:mfn
+        master_file_name_source:mfn master_file_name_at:mfn""",
     "project.customerInformation": """customer_first_name:firstName customer_last_name:lastName
         custom_business_name:customBusinessName business_line_type:businessLineType primary_email:emails.0
         primary_phone:phones.0 primary_phone_country_code:phones.0""",
@@ -102,6 +103,7 @@ PROJECT = (
             (f"teamMembers.{n}.userName", "project.projectId"),
             {
                 "is_primary_contact": f"teamMembers.{n}.primaryContact",
+                "is_primary_contact_source": f"teamMembers.{n}.primaryContact",
                 "master_file_name": f"teamMembers.{n}.mfn",
             }
             | _person(contact_email=f"teamMembers.{n}.userName"),

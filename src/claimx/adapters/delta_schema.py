@@ -5,6 +5,7 @@ from typing import NamedTuple
 from deltalake import DeltaTable, Field, Schema
 from deltalake.schema import PrimitiveType
 
+from claimx.adapters.delta_features import refused
 from claimx.domain.rows import Column, Policy, Table, Type
 from claimx.domain.tables import EVENT_LOG, EVENTS
 
@@ -42,7 +43,7 @@ class Fit(NamedTuple):
     Args:
         missing: fields to add.
         unknown: columns that are not declared; they are kept.
-        drift: what no adding of columns can mend, one line each.
+        drift: what no adding of columns can mend, and what claimx must not write to, one line each.
     """
 
     missing: tuple[Field, ...]
@@ -50,8 +51,9 @@ class Fit(NamedTuple):
     drift: tuple[str, ...]
 
 
-def fit(table: Table, found: Schema) -> Fit:
-    """Compare a table that is there with its declaration."""
+def fit(table: Table, delta: DeltaTable) -> Fit:
+    """Compare a table that is there with its declaration, and with what claimx can write."""
+    found = delta.schema()
     there = {field.name: field for field in found.fields}
     declared = {column.name: column for column in table.columns}
     absent = [column for column in table.columns if column.name not in there]
@@ -69,6 +71,7 @@ def fit(table: Table, found: Schema) -> Fit:
                 for field in unknown
                 if not field.nullable
             ),
+            *refused(table, delta),
         ),
     )
 

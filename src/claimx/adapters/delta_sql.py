@@ -54,8 +54,8 @@ def merged(column: Column) -> str:
         case Policy.NEWEST:
             return f"CASE WHEN {_is_newer(column.clock)} THEN {theirs} ELSE {mine} END"
         case Policy.NEWEST_NON_NULL:
-            newer = f"{theirs} IS NOT NULL AND ({mine} IS NULL OR {_is_newer(column.clock)})"
-            return f"CASE WHEN {newer} THEN {theirs} ELSE {mine} END"
+            better = f"{mine} IS NULL OR {_is_newer(column.clock)} OR {_wins_tie(column)}"
+            return f"CASE WHEN {theirs} IS NOT NULL AND ({better}) THEN {theirs} ELSE {mine} END"
         case Policy.STICKY_TRUE:
             return f"CASE WHEN {mine} OR {theirs} THEN true ELSE COALESCE({mine}, {theirs}) END"
         case Policy.MIN | Policy.MAX:
@@ -83,7 +83,7 @@ def changed(column: Column) -> str:
         case Policy.NEWEST:
             return _is_newer(column.clock)
         case Policy.NEWEST_NON_NULL:
-            return f"({fills} OR {_is_newer(column.clock)})"
+            return f"({fills} OR {_is_newer(column.clock)} OR {_wins_tie(column)})"
         case Policy.STICKY_TRUE:
             return f"({fills} OR ({theirs} AND NOT {mine}))"
         case Policy.MIN | Policy.MAX:
@@ -157,6 +157,10 @@ def _better(column: Column) -> str:
 
 def _is_newer(clock: str) -> str:
     return f"(s.{clock} IS NOT NULL AND (t.{clock} IS NULL OR s.{clock} > t.{clock}))"
+
+
+def _wins_tie(column: Column) -> str:
+    return f"(s.{column.clock} = t.{column.clock} AND s.{column.name} > t.{column.name})"
 
 
 def carried_by(rows: Iterable[Collection[str]]) -> set[str]:

@@ -14,7 +14,7 @@ _MICROS_PER_MS = 1000
 
 def of_table(declared: Table, table: DeltaTable) -> TableStatus:
     """Tell of a table by its log alone."""
-    fit = delta_schema.fit(declared, table.schema())
+    fit = delta_schema.fit(declared, table)
     files = pl.DataFrame(table.get_add_actions(flatten=True))
     rows = files["num_records"] if "num_records" in files.columns else pl.Series([None])
     return TableStatus(

@@ -54,7 +54,7 @@ class KeptTable:
             table = self._load_or_look(now)
             if not isinstance(table, DeltaTable):
                 return False
-            fit = delta_schema.fit(self.declared, table.schema())
+            fit = delta_schema.fit(self.declared, table)
             if fit.drift:
                 raise SchemaDriftError.of({self.declared.name: fit.drift})
             if fit.missing:

@@ -67,6 +67,7 @@ def _task(event_type: str, project_id: str, thing: str | None, run: Micros) -> E
         ingested_at=run,
         origin=Origin(TOPIC, 0, int(digest[:16], 16) >> (64 - _BITS)),
         first_tried_at=run,
+        seen=None,
         task_assignment_id=thing if event_type == "CUSTOM_TASK_ASSIGNED" else None,
         video_collaboration_id=thing if event_type == "VIDEO_COLLABORATION_INVITE_SENT" else None,
     )

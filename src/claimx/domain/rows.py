@@ -32,9 +32,9 @@ class Policy(StrEnum):
       others fill.
     * NEWEST: ``CASE WHEN s.c IS NOT NULL AND (t.c IS NULL OR s.c > t.c) THEN s.v ELSE t.v END``: a null of a newer
       source overwrites, an equal clock changes nothing.
-    * NEWEST_NON_NULL: ``CASE WHEN s.v IS NOT NULL AND (t.v IS NULL OR <s.c is newer, as in NEWEST>) THEN s.v
-      ELSE t.v END``. A row carries the clock only beside a value that is not null, else the order of arrival would
-      matter.
+    * NEWEST_NON_NULL: ``CASE WHEN s.v IS NOT NULL AND (t.v IS NULL OR <s.c is newer, as in NEWEST> OR
+      (s.c = t.c AND s.v > t.v)) THEN s.v ELSE t.v END``: of equal clocks the greater value. A row carries the clock only
+      beside a value that is not null, else the order of arrival would matter.
     * MIN, MAX: the lesser, the greater of the two that are not null; texts compare by code point.
     * STICKY_TRUE: ``CASE WHEN t.v OR s.v THEN true ELSE coalesce(t.v, s.v) END``: true beats false beats null.
     """
@@ -128,9 +128,9 @@ def _merged(column: Column, old: Mapping[str, Value], new: Mapping[str, Value]) 
         case Policy.NEWEST:
             return theirs if _is_newer(column.clock, old, new) else mine
         case Policy.NEWEST_NON_NULL:
-            if theirs is None:
-                return mine
-            return theirs if mine is None or _is_newer(column.clock, old, new) else mine
+            if theirs is None or mine is None or _is_newer(column.clock, old, new):
+                return mine if theirs is None else theirs
+            return _extreme(Policy.MAX, mine, theirs) if _is_of_one_time(column.clock, old, new) else mine
         case Policy.STICKY_TRUE:
             return True if True in (mine, theirs) else (theirs if mine is None else mine)
         case Policy.MIN | Policy.MAX:
@@ -141,6 +141,11 @@ def _extreme(policy: Policy, mine: Value, theirs: Value) -> Value:
     if mine is None or theirs is None:
         return theirs if mine is None else mine
     return (min if policy is Policy.MIN else max)(mine, theirs)
+
+
+def _is_of_one_time(clock: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> bool:
+    mine, theirs = old.get(clock), new.get(clock)
+    return mine is not None and mine == theirs
 
 
 def _is_newer(clock: str, old: Mapping[str, Value], new: Mapping[str, Value]) -> bool:

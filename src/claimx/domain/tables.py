@@ -3,7 +3,8 @@
 ``fetched_at`` is taken before the request that an answer came from, and guards what the API says. What an event says
 has its own columns: ``..._at`` are event times. A ``..._source`` column names who said it and when, as text that sorts:
 ``event <time>`` < ``link <time>`` < ``project <time>``. So a project's answer beats a task's link however late that
-comes, and the newer of equals wins; it stands only beside a value, so that no null ever erases one.
+comes, and the newer of equals wins, and of one moment the greater value; it stands only beside a value, so that no null
+ever erases one. Where the event knows better, ``answer <time>`` < ``event <time>``.
 """
 
 from claimx.domain.rows import Column, Policy, Table, Type
@@ -40,10 +41,10 @@ def _flag(name: str, doc: str) -> Column:
     return Column(name, _TRUTH, Policy.STICKY_TRUE, doc=doc)
 
 
-def _ranked(name: str, kind: Type = _TEXT) -> tuple[Column, Column]:
+def _ranked(name: str, kind: Type = _TEXT, doc: str = "") -> tuple[Column, Column]:
     source = f"{name}_source"
     return (
-        Column(name, kind, Policy.NEWEST, source),
+        Column(name, kind, Policy.NEWEST_NON_NULL, source, doc),
         Column(source, _TEXT, Policy.MAX, doc=f"who said {name}, and when; sorts by rank, then time"),
     )
 
@@ -82,8 +83,14 @@ PROJECTS = Table(
     (
         _key("project_id"),
         Column("project_number", _TEXT, doc="the claim number"),
-        Column("master_file_name", _TEXT, Policy.NEWEST_NON_NULL, "master_file_name_at"),
-        _last("master_file_name_at", "time of the event, or of the answer, that gave master_file_name"),
+        *_ranked("master_file_name", doc="an event knows it better than any answer, which may lag behind"),
+        Column(
+            "master_file_name_at",
+            _TIME,
+            Policy.NEWEST,
+            "master_file_name_source",
+            "time of the event, or of the answer, that gave master_file_name",
+        ),
         Column("secondary_number", _TEXT, doc="the policy number"),
         *_newest(_TEXT, "status"),
         _CREATED_DATE,
@@ -122,7 +129,9 @@ CONTACTS = Table(
         *_ranked("last_name"),
         *_ranked("phone_number"),
         *_ranked("phone_country_code", _NUMBER),
-        _flag("is_primary_contact", "true if any source said so: a task's link always says false"),
+        *_ranked(
+            "is_primary_contact", _TRUTH, "a task's link says false, and only where nobody has said more"
+        ),
         *_newest(_TEXT, "master_file_name"),
         Column("task_assignment_id", _NUMBER, Policy.MAX, doc="the latest task that was sent by link"),
         _others("video_collaboration_id", _TEXT),

@@ -28,6 +28,7 @@ class EnrichmentTask(msgspec.Struct, frozen=True, tag="enrichment", tag_field="k
         attempt: counted passes, from 1.
         asked: times the thing was not visible yet.
         first_tried_at: when the first pass began; the age of the item counts from here.
+        seen: media that the project showed already, where the event names none; None if no event says that there is more.
     """
 
     event_id: str
@@ -41,6 +42,7 @@ class EnrichmentTask(msgspec.Struct, frozen=True, tag="enrichment", tag_field="k
     video_collaboration_id: str | None = None
     master_file_name: str | None = None
     policyholder: Policyholder | None = None
+    seen: tuple[str, ...] | None = ()
     attempt: int = 1
     asked: int = 0
     v: int = VERSION
@@ -182,12 +184,16 @@ def enrichment_task(event: Event, origin: Origin, now: Micros) -> EnrichmentTask
     )
 
 
-def project_task(task: EnrichmentTask, now: Micros) -> ProjectTask:
-    """Make the pre-flight of an event."""
+def project_task(task: EnrichmentTask, now: Micros, project_id: str | None = None) -> ProjectTask:
+    """Make the pre-flight of an event.
+
+    Args:
+        project_id: another project than the event's, which its rows refer to.
+    """
     return ProjectTask(
         event_id=task.event_id,
         event_type=task.event_type,
-        project_id=task.project_id,
+        project_id=project_id or task.project_id,
         origin=task.origin,
         first_tried_at=now,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 
 from claimx.domain.answers import ApiAnswer, ApiRequest
 from claimx.domain.asking import KINDS, merged, subject_of
@@ -121,6 +121,10 @@ class _Call:
         self.callers: dict[Work, float] = {}
         self.result: ApiAnswer | Exception | None = None
         self.ended = Waiters()
+
+    @property
+    def subjects(self) -> Collection[Hashable]:
+        return {work.subject for work in self.callers}
 
     @property
     def project_id(self) -> str:

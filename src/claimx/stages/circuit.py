@@ -1,7 +1,7 @@
 """The breaker of one dependency: an outage is not a failure of the items (I6)."""
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from enum import Enum
 
 from claimx.config.tree import Circuit as CircuitSettings
@@ -35,6 +35,8 @@ class Circuit:
     def __init__(self, name: str, settings: CircuitSettings, log: Log, counters: Counters) -> None:
         self.name = name
         self.state = State.CLOSED
+        self.answers = 0
+        """How often the dependency answered: that it did not since some moment is for who asks to see."""
         self._settings = settings
         self._log = log
         self._counters = counters
@@ -78,6 +80,7 @@ class Circuit:
 
     def answered(self) -> None:
         """The dependency answered, whatever it said."""
+        self.answers += 1
         self._sick.clear()
         self._refused.clear()
         if self.state is not State.CLOSED:
@@ -94,6 +97,14 @@ class Circuit:
         self._sick.add(item)
         if is_probe or (self.state is State.CLOSED and len(self._sick) >= self._settings.failures):
             self._open("failures", len(self._sick), max(patience_s, self.reset_s))
+
+    def given_up(self, subject: Hashable, items: Collection[Hashable]) -> None:
+        """Count each item of a call that failed at every try while nobody was answered: until now it counted as one."""
+        if self.state is State.CLOSED:
+            self._sick.discard(subject)
+            self._sick.update(items)
+            if len(self._sick) >= self._settings.failures:
+                self._open("failures", len(self._sick), self.reset_s)
 
     def refused(self, project_id: str, *, is_probe: bool) -> None:
         """Count a refusal of our credential."""

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
+
 from claimx.config.tree import Enrich as EnrichSettings
 from claimx.domain.handlers.plan import Enrichment, Plan
 from claimx.domain.handlers.registry import needs_project, plan_for
@@ -15,6 +17,9 @@ from claimx.stages.buffer import PROJECTS, RowChunk
 from claimx.stages.flow import Flow, Send
 from claimx.stages.pool import Channel, Waiters
 from claimx.stages.work import Work
+
+_MAY_COME = "media.may_come"
+"""Why an event that names no media waits: what it is about may not be shown yet."""
 
 
 class Enrich:
@@ -91,9 +96,9 @@ class Enrich:
             preflights.append(self._preflight(work, task))
         return preflights
 
-    def _preflight(self, work: Work, task: EnrichmentTask) -> Work:
+    def _preflight(self, work: Work, task: EnrichmentTask, project_id: str | None = None) -> Work:
         self._flow.runtime.counters.preflights += 1
-        return Work("enrich", project_task(task, self._flow.runtime.clock.now()), work.receipt)
+        return Work("enrich", project_task(task, self._flow.runtime.clock.now(), project_id), work.receipt)
 
     async def _fetch_project(self, work: Work) -> None:
         try:
@@ -123,18 +128,34 @@ class Enrich:
         plan = plan_for(task, is_last_ask=age_s >= self._flow.policy.visibility_s)
         enrichment, size_bytes = await self._play(work, plan)
         if isinstance(task, EnrichmentTask):
-            await self._after_project(work, task)
+            await self._after_projects(work, task, enrichment.refers_to)
         if work.is_wanted:
             await self._hand_on(work, enrichment, size_bytes)
         else:
             await self._flow.fates.drop(work)
 
-    async def _after_project(self, work: Work, task: EnrichmentTask) -> None:
-        """Wait for the project's row; fetch it where the pre-flight that was to do so was dropped."""
+    async def _after_projects(self, work: Work, task: EnrichmentTask, other_id: str | None) -> None:
+        """Let the rows of projects go first: of the event's own, and of another one that its rows turned out to be of.
+
+        Each is fetched as a child: what becomes of it harms no row of the event.
+        """
         await self._flow.projects.settled(task.project_id)
-        while work.is_wanted and needs_project(task) and self._flow.projects.claim(task.project_id):
-            work.receipt.open += 1
-            await self._fetch_project(self._preflight(work, task))
+        if needs_project(task):
+            await self._fetch_missing(work, task, task.project_id)
+        if other_id is not None:
+            for project_id in await self._flow.projects.unknown([other_id]):
+                await self._fetch_child(work, task, project_id)
+            await self._flow.projects.settled(other_id)
+            await self._fetch_missing(work, task, other_id)
+
+    async def _fetch_missing(self, work: Work, task: EnrichmentTask, project_id: str) -> None:
+        """Fetch a project where the pre-flight that was to do so was dropped."""
+        while work.is_wanted and self._flow.projects.claim(project_id):
+            await self._fetch_child(work, task, project_id)
+
+    async def _fetch_child(self, work: Work, task: EnrichmentTask, project_id: str) -> None:
+        work.receipt.open += 1
+        await self._fetch_project(self._preflight(work, task, project_id))
 
     async def _play(self, work: Work, plan: Plan) -> tuple[Enrichment, int]:
         size_bytes = 0
@@ -157,7 +178,8 @@ class Enrich:
             RowChunk(receipt, table, rows, share, "enrich", work.task) for table, rows in by_table.items()
         ]
         works = [Work("download", download, receipt) for download in enrichment.downloads]
-        receipt.open += len(chunks) + len(works)
+        again = self._again(work, enrichment.seen)
+        receipt.open += len(chunks) + len(works) + len(again)
         if chunks:
             await self._flow.buffer.add(chunks)
         for row in by_table.get(PROJECTS, ()):
@@ -165,7 +187,22 @@ class Enrich:
         work.release()
         if works:
             await self._send(works)
+        for later in again:
+            await self._flow.fates.ask_again(later, _MAY_COME)
         self._flow.settlement.close(receipt, Outcome.COMMITTED)
+
+    def _again(self, work: Work, seen: tuple[str, ...] | None) -> list[Work]:
+        """What is asked once more, for media that an event of late may be about and the API does not show yet.
+
+        An answer that was asked for ``visibility_s`` after the event shows all.
+        """
+        task = work.task
+        if seen is None or not isinstance(task, EnrichmentTask) or work.asked_at is None:
+            return []
+        age_s = (work.asked_at - min(task.ingested_at, task.first_tried_at)) / SECOND
+        if age_s >= self._flow.policy.visibility_s:
+            return []
+        return [Work("enrich", msgspec.structs.replace(task, seen=seen, attempt=1), work.receipt)]
 
     def _learn(self, row: Row) -> None:
         """Only a row that an answer gave makes a project known; one that an event set a flag in does not."""

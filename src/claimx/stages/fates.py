@@ -9,7 +9,7 @@ from claimx.domain import dead_letter
 from claimx.domain.backoff import RetryPolicy
 from claimx.domain.codes import area_of
 from claimx.domain.dead_letter import DeadLetter, Failure
-from claimx.domain.outcomes import BuryIt, Outcome, RetryLater, Tries, judge
+from claimx.domain.outcomes import BuryIt, Outcome, RetryLater, Tries, Wait, judge
 from claimx.domain.results import UploadResult, failed
 from claimx.domain.tasks import CachedFile, DownloadTask, retried, stage_of, to_keep
 from claimx.domain.times import SECOND
@@ -105,6 +105,15 @@ class Fates:
         self.parks += 1
         self.parked.wake()
         self._settlement.close(work.receipt, Outcome.PARKED)
+
+    async def ask_again(self, work: Work, code: str) -> None:
+        """Park an item that has not failed, as one that the API does not show yet."""
+        if not work.is_wanted:
+            await self.drop(work)
+            return
+        delay_s = self._policy.visibility_delay(work.task.asked)
+        work.receipt.error_code, work.receipt.stage = code, work.stage
+        await self.park(work, RetryLater(code, delay_s, Wait.NOT_VISIBLE))
 
     async def bury(self, work: Work, failure: Failure) -> None:
         """Give the item up; the child closes after the broker's acknowledgement."""

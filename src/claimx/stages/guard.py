@@ -2,7 +2,7 @@
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Collection, Hashable
 from typing import Protocol, TypeVar
 
 from claimx.domain.backoff import QUICK_MAX_S, quick_delay
@@ -30,7 +30,12 @@ class Caller(Protocol):
 
     @property
     def subject(self) -> Hashable:
-        """What the circuit counts when the call fails."""
+        """What the circuit counts while the call is being tried."""
+        ...
+
+    @property
+    def subjects(self) -> Collection[Hashable]:
+        """The items that the circuit counts when it is given up."""
         ...
 
     @property
@@ -83,7 +88,7 @@ class Guard:
             DependencyDownError: this call was the probe and failed.
             ItemError: what the last try raised.
         """
-        failures, patience_s = 0, 0.0
+        failures, patience_s, answers = 0, 0.0, circuit.answers
         while True:
             is_probe = await self._enter(caller, circuit)
             try:
@@ -93,8 +98,11 @@ class Guard:
                     raise DependencyDownError(
                         error.code, error.detail, retry_after_s=circuit.reset_s
                     ) from error
+                answers = answers if failures else circuit.answers
                 failures += not circuit.is_open
                 patience_s = error.retry_after_s if isinstance(error, ThrottledError) else 0.0
+                if failures > _QUICK_TRIES and circuit.answers == answers:
+                    circuit.given_up(caller.subject, caller.subjects)
                 if not caller.is_wanted or (not circuit.is_open and _is_enough(error, failures)):
                     raise
             if not circuit.is_open:

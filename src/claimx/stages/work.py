@@ -1,5 +1,6 @@
 """The unit that travels through channels."""
 
+from collections.abc import Collection, Hashable
 from pathlib import Path
 
 from claimx.domain.receipts import Receipt
@@ -39,6 +40,11 @@ class Work:
     def subject(self) -> tuple[Origin, str]:
         """What a circuit counts when a call for it fails."""
         return self.task.origin, self.task.child
+
+    @property
+    def subjects(self) -> Collection[Hashable]:
+        """It alone."""
+        return (self.subject,)
 
     @property
     def project_id(self) -> str:

@@ -36,7 +36,8 @@ FULL = {
     "last_enriched_at": FETCHED_AT,
     "fetched_at": FETCHED_AT,
 }
-BY_PROJECT, BY_LINK = f"project {format_time(FETCHED_AT)}", f"link {format_time(FETCHED_AT)}"
+BY_PROJECT, BY_LINK, BY_ANSWER = (f"{who} {format_time(FETCHED_AT)}" for who in ("project", "link", "answer"))
+BY_PROJECT, BY_LINK, BY_ANSWER = (f"{who} {format_time(FETCHED_AT)}" for who in ("project", "link", "answer"))
 CREATED = task("PROJECT_CREATED")
 FILE = task("PROJECT_FILE_ADDED", media_id=MEDIA_ID)
 ASSIGNED = task("CUSTOM_TASK_ASSIGNED", task_assignment_id=ASSIGNMENT_ID)
@@ -53,6 +54,7 @@ def test_a_project_row_has_every_field():
         "project_id": PROJECT_ID,
         "project_number": "01-123A-45B",
         "master_file_name": "0GKVCPF",
+        "master_file_name_source": BY_ANSWER,
         "master_file_name_at": FETCHED_AT,
         "secondary_number": "POL-456789-01",
         "status": "Active",
@@ -94,7 +96,7 @@ def test_a_project_row_without_a_name_leaves_the_name_alone():
     body = payloads.project()
     del body["project"]["mfn"]
     (row,) = rows_of(enrich(CREATED, project=body), "claimx_projects")
-    assert not {"master_file_name", "master_file_name_at"} & set(row)
+    assert not {"master_file_name", "master_file_name_source", "master_file_name_at"} & set(row)
 
 
 def test_the_contacts_of_a_project_have_every_field():
@@ -114,6 +116,7 @@ def test_the_contacts_of_a_project_have_every_field():
         "phone_country_code": 1,
         "phone_country_code_source": BY_PROJECT,
         "is_primary_contact": True,
+        "is_primary_contact_source": BY_PROJECT,
     }
     assert rep == shared | {
         "contact_id": contact_id("adjuster@example.com", "CLAIM_REP"),
@@ -121,6 +124,7 @@ def test_the_contacts_of_a_project_have_every_field():
         "contact_email": "adjuster@example.com",
         "contact_email_source": BY_PROJECT,
         "is_primary_contact": True,
+        "is_primary_contact_source": BY_PROJECT,
         "master_file_name": "0GKVCPF",
     }
 
@@ -268,7 +272,7 @@ def test_the_contact_of_a_link_that_no_project_knows_is_not_primary():
     rows = rows_of(enrich(ASSIGNED, task=body), "claimx_contacts")
     (row,) = [row for row in rows if row["contact_email"] == "New@Example.com"]
     assert row["is_primary_contact"] is False
-    assert "fetched_at" not in row
+    assert not {"is_primary_contact_source", "fetched_at"} & set(row)
 
 
 def test_a_video_row_has_every_field():

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from claimx.domain.policyholders import Policyholder
@@ -35,6 +36,7 @@ MESSAGES: dict[str, Task | UploadResult] = {
         video_collaboration_id="1048577",
         master_file_name="0GKVCPF",
         policyholder=Policyholder("pat.sample@example.com", "Pat", "Sample", "5125550100", "1"),
+        seen=("96269554", "96269555"),
         attempt=2,
         asked=1,
     ),
@@ -140,6 +142,14 @@ def test_a_message_of_the_next_version_is_refused_and_says_so(name: str, changes
     with pytest.raises(PoisonError, match="version 2 is newer than 1") as refused:
         decoder(name)(golden(name, v=2, **changes))
     assert refused.value.code == ("result.version" if name == "result" else "task.version")
+
+
+def test_a_task_of_before_there_was_a_field_is_read_without_it() -> None:
+    of_before = json.loads(golden("enrichment"))
+    del of_before["seen"]
+    assert decode_task(json.dumps(of_before).encode()) == msgspec.structs.replace(
+        MESSAGES["enrichment"], seen=()
+    )
 
 
 @each

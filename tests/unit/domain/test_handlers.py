@@ -1,5 +1,6 @@
 """Each type of event: what it asks, which rows it writes, what it downloads, and how it fails."""
 
+import msgspec
 import pytest
 
 from claimx.domain.answers import GetMedia, GetProject, GetTask, GetVideos
@@ -222,10 +223,27 @@ def test_an_event_fails_by_class_and_code(event_type, fields, bodies, kind, code
 def test_the_project_that_an_assignment_names_wins():
     enrichment, asked = converse(
         plan_for(task("CUSTOM_TASK_ASSIGNED", task_assignment_id=ASSIGNMENT_ID), is_last_ask=False),
-        HEALTHY | {GetTask: payloads.assignment(project_id="77"), GetProject: payloads.project("77")},
+        HEALTHY | {GetTask: payloads.assignment(project_id="77")},
     )
-    assert asked == [TASK, GetProject("77")]
+    assert asked == [TASK]
     assert {row.values["project_id"] for row in enrichment.rows} == {"77"}
+    assert enrichment.refers_to == "77", "whose row is to go first"
+
+
+def test_the_project_of_the_event_is_no_other_one():
+    assigned = task("CUSTOM_TASK_ASSIGNED", task_assignment_id=ASSIGNMENT_ID)
+    assert converse(plan_for(assigned, is_last_ask=False), HEALTHY)[0].refers_to is None
+
+
+def test_an_event_that_names_no_media_takes_at_its_second_look_what_has_come_since():
+    first, then = [payloads.media("1")], [payloads.media("1"), payloads.media("2")]
+    asked = task("PROJECT_FILE_ADDED")
+    one, _ = converse(plan_for(asked, is_last_ask=False), HEALTHY | {GetMedia: first})
+    asked = msgspec.structs.replace(asked, seen=one.seen)
+    two, _ = converse(plan_for(asked, is_last_ask=False), HEALTHY | {GetMedia: then})
+    assert [[row.values["media_id"] for row in each.rows] for each in (one, two)] == [["1"], ["2"]]
+    assert [download.media_id for download in two.downloads] == ["2"]
+    assert (one.seen, two.seen) == (("1",), ("1", "2"))
 
 
 @pytest.mark.parametrize("project_id", [None, 0, "", "x", [], {}, "9" * 30])

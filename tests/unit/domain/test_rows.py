@@ -50,9 +50,13 @@ def test_newest_follows_its_clock(old, new, expected):
         ({"non_null_at": 2, "non_null": "a"}, {"non_null_at": 1, "non_null": "b"}, "a"),
         ({"non_null_at": 1, "non_null": "a"}, {"at": 9}, "a"),
         ({"at": 9}, {"non_null_at": 1, "non_null": "b"}, "b"),
+        ({"non_null_at": 1, "non_null": "a"}, {"non_null_at": 1, "non_null": "b"}, "b"),
+        ({"non_null_at": 1, "non_null": "b"}, {"non_null_at": 1, "non_null": "a"}, "b"),
+        ({"non_null_at": 1, "non_null": "b"}, {"non_null_at": 1}, "b"),
+        ({"non_null": "a"}, {"non_null": "b"}, "a"),
     ],
 )
-def test_newest_non_null_is_never_erased(old, new, expected):
+def test_newest_non_null_is_never_erased_and_of_one_moment_the_greater_stands(old, new, expected):
     assert merged(old, new)["non_null"] == expected
 
 

@@ -127,9 +127,9 @@ KNOWN: dict[str, list[dict[Type, str]]] = {
 """Every column of reference/domain.md 3.3, the dropped ones included, under the names of design.md 4. Texts that hold
 times are timestamps; int32 is int64."""
 CLOCKS = {
-    "claimx_projects": "master_file_name_at fetched_at",
+    "claimx_projects": "master_file_name_source master_file_name_at fetched_at",
     "claimx_contacts": """contact_email_source first_name_source last_name_source phone_number_source
-        phone_country_code_source fetched_at""",
+        phone_country_code_source is_primary_contact_source fetched_at""",
     "claimx_attachment_metadata": "fetched_at",
     "claimx_tasks": "status_source fetched_at",
     "claimx_task_templates": "version_at",

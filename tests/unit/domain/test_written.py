@@ -8,7 +8,7 @@ from claimx.domain.answers import GetProject, GetTask
 from claimx.domain.handlers.plan import Enrichment
 from claimx.domain.handlers.registry import HANDLERS, plan_for
 from claimx.domain.policyholders import Policyholder
-from claimx.domain.rows import Policy, Row, collapse
+from claimx.domain.rows import Policy, Row, collapse, merge_values
 from claimx.domain.tables import TABLES
 from claimx.domain.times import SECOND
 from support import payloads, sources
@@ -25,7 +25,7 @@ OTHER = Policyholder("other@example.com", first_name="Kim")
 
 def project(*more: str) -> Columns:
     """What a project's answer sets; ``more`` is what the event sets on the project."""
-    contact = PERSON | FULL | {"is_primary_contact"}
+    contact = PERSON | FULL | {"is_primary_contact", "is_primary_contact_source"}
     for source in sources.PROJECT[1:]:
         contact = contact | set(source.columns)
     return {
@@ -178,15 +178,47 @@ def test_an_answer_from_before_never_takes_the_name_of_an_event_away(name):
         assert row.values["master_file_name"] == "NEW"
 
 
-@pytest.mark.parametrize(("name", "expected"), [("LATER", "LATER"), (None, "NEW"), ("", "NEW")])
-def test_an_answer_of_after_names_the_project_if_it_has_a_name(name, expected):
+@pytest.mark.parametrize("name", ["BEFORE", None, ""])
+def test_an_answer_fetched_after_the_event_may_still_have_the_old_name_and_takes_nothing_away(name):
     body = payloads.project()
     body["project"]["mfn"] = name
     added = enrich(task("PROJECT_MFN_ADDED", master_file_name="NEW", ingested_at=FETCHED_AT))
     after = enrich(task("PROJECT_CREATED"), project=body, fetched_at=FETCHED_AT + SECOND)
     for told in ([after, added], [added, after]):
         (row,) = left("claimx_projects", *told)
-        assert row.values["master_file_name"] == expected
+        assert (row.values["master_file_name"], row.values["master_file_name_at"]) == ("NEW", FETCHED_AT)
+
+
+def test_of_two_names_the_later_stands_and_of_one_moment_the_greater():
+    told = [
+        enrich(task("PROJECT_MFN_ADDED", master_file_name=name, ingested_at=at))
+        for name, at in (("Z", INGESTED_AT), ("B", INGESTED_AT + 1), ("C", INGESTED_AT + 1))
+    ]
+    for order in permutations(told):
+        (row,) = left("claimx_projects", *order)
+        assert row.values["master_file_name"] == "C"
+
+
+def rep_of(project_rows: Enrichment) -> Row:
+    return next(row for row in project_rows.rows if row.values.get("contact_type") == "CLAIM_REP")
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_who_is_not_the_primary_contact_any_more_is_not_when_the_newest_answer_says_so(order):
+    told = []
+    for n, is_primary in enumerate((True, False, None)):
+        body = payloads.project()
+        body["teamMembers"][0]["primaryContact"] = is_primary
+        told.append(rep_of(enrich(task("PROJECT_CREATED"), project=body, fetched_at=FETCHED_AT + n * SECOND)))
+    (row,) = collapse(TABLES["claimx_contacts"], [told[n] for n in order])
+    assert row.values["is_primary_contact"] is False
+
+
+def test_a_link_takes_the_primary_contact_from_no_row_not_even_of_before_it_had_a_source():
+    (link,) = enrich(task("CUSTOM_TASK_ASSIGNED", task_assignment_id=ASSIGNMENT_ID), project=None).rows[-1:]
+    of_before = Row("claimx_contacts", {"is_primary_contact": True, "contact_id": link.values["contact_id"]})
+    kept = merge_values(TABLES["claimx_contacts"], of_before.values, link.values)
+    assert kept["is_primary_contact"] is True
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))

@@ -215,20 +215,26 @@ async def test_a_drop_whose_operator_is_gone_is_counted_all_the_same() -> None:
     pipeline = pipeline_of(delay=queue)
     await pipeline.retry.recover()
     dropping = asyncio.create_task(pipeline.retry.drop([key(1)]))
-    await asyncio.sleep(0.05)
-    dropping.cancel()
     async with asyncio.timeout(10):
-        while await queue.count():
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0)
+        await queue.began.wait()
+        dropping.cancel()
+        await asyncio.wait([dropping])
+        queue.may_end.set()
+        while not pipeline.delay_counts.dropped:
+            await asyncio.sleep(0)
     assert pipeline.delay_counts.dropped == 1
 
 
 class SlowQueue(MemoryDelayQueue):
     """A disk that takes its time."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.began, self.may_end = asyncio.Event(), asyncio.Event()
+
     async def drop(self, keys: Sequence[RowKey]) -> Sequence[RowKey]:
-        await asyncio.sleep(0.2)
+        self.began.set()
+        await self.may_end.wait()
         return await super().drop(keys)
 
 

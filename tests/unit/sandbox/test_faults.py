@@ -58,10 +58,41 @@ def test_what_is_hidden_shows_some_seconds_after_it_was_first_asked_for() -> Non
     assert not faults.is_hidden("project", "1", 10 * SECOND)
 
 
+def test_what_no_event_names_is_hidden_by_its_id_alone() -> None:
+    by_rate, by_id = (
+        Faults(1, [Rule("hidden", seconds=3)]),
+        Faults(1, [Rule("hidden", seconds=3, ids=("1",))]),
+    )
+    assert not by_rate.is_hidden("media", "1", 0, is_named=False)
+    assert by_rate.is_hidden("media", "1", 0)
+    assert by_id.is_hidden("media", "1", 0, is_named=False)
+
+
+def test_a_task_is_unfinished_for_some_seconds_hidden_or_not() -> None:
+    faults = Faults(1, [Rule("hidden", at=("task",), seconds=3), Rule("unfinished", seconds=3)])
+    assert faults.is_hidden("task", "1", 0)
+    assert faults.is_unfinished("1", 2 * SECOND)
+    assert not faults.is_hidden("task", "1", 4 * SECOND)
+    assert faults.is_unfinished("1", 4 * SECOND)
+    assert not faults.is_unfinished("1", 5 * SECOND)
+
+
 def test_a_limit_counts_the_requests_of_one_second() -> None:
     faults = Faults(1, [Rule("limit", per_second=2)])
-    over = [faults.is_over_limit("project", moment) for moment in (0, 1, 2, 3, SECOND)]
+    over = [faults.is_over_limit("project", ("1",), moment) for moment in (0, 1, 2, 3, SECOND)]
     assert over == [False, False, True, True, False]
+
+
+def test_a_limit_concerns_its_ids_alone() -> None:
+    faults = Faults(1, [Rule("limit", per_second=1, ids=("1",))])
+    asked = [("1",), ("2",), ("2",), ("1",), ("9", "1")]
+    assert [faults.is_over_limit("media", ids, 0) for ids in asked] == [False, False, False, True, True]
+
+
+def test_a_limit_by_rate_leaves_requests_out() -> None:
+    faults = Faults(1, [Rule("limit", per_second=1, rate=0.3)])
+    over = [faults.is_over_limit("project", (str(number),), 0) for number in range(1000)]
+    assert 200 < over.count(True) < 400
 
 
 def test_other_rules_forget_what_the_old_ones_remembered() -> None:

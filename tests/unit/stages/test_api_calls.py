@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from random import Random
 
 import pytest
 
+from claimx.config import tree
 from claimx.domain.answers import ApiAnswer, ApiRequest, GetMedia, GetProject
 from claimx.domain.receipts import Receipt
 from claimx.domain.tasks import Origin
 from claimx.errors import PermanentError, TransientError
 from claimx.stages.api_calls import ApiCalls
+from claimx.stages.flow import Flow
 from claimx.stages.work import Work
 from support import payloads
-from support.flows import flow_of
+from support.flows import flow_of, settings_of
 
 
 class Api:
@@ -37,8 +40,11 @@ class Api:
 
 
 def work_of(media_id: str = "1", attempt: int = 1, project_id: str = "5395115") -> Work:
-    task = payloads.task("PROJECT_FILE_ADDED", media_id=media_id, attempt=attempt, project_id=project_id)
-    return Work("enrich", task, Receipt(Origin("t", 0, int(media_id)), 0, 0))
+    origin = Origin("t", 0, int(media_id))
+    task = payloads.task(
+        "PROJECT_FILE_ADDED", media_id=media_id, attempt=attempt, project_id=project_id, origin=origin
+    )
+    return Work("enrich", task, Receipt(origin, 0, 0))
 
 
 @pytest.fixture
@@ -46,9 +52,16 @@ def api() -> Api:
     return Api()
 
 
+class Hasty(Random):
+    """Draws the shortest delays."""
+
+    def random(self) -> float:
+        return 0.0
+
+
 @asynccontextmanager
-async def calls_of(api: Api) -> AsyncIterator[ApiCalls]:
-    flow = flow_of(api=api)
+async def calls_of(api: Api, flow: Flow | None = None) -> AsyncIterator[ApiCalls]:
+    flow = flow or flow_of(api=api)
     async with asyncio.TaskGroup() as group, asyncio.timeout(10):
         owner = group.create_task(flow.api.run())
         yield flow.api
@@ -132,3 +145,49 @@ async def test_each_call_is_counted_once_and_for_the_one_that_began_it(api: Api)
         counters = calls._counters
     assert [work.receipt.api_calls for work in works] == [1, 0, 0]
     assert (counters.api_calls, counters.api_calls_saved) == (1, 2)
+
+
+def outage_flow(api: Api) -> Flow:
+    circuit = tree.Circuit(failures=5, reset_s=0.05)
+    settings = settings_of(api=tree.Api(token=tree.Secret("ZmFrZTpmYWtl"), circuit=circuit))
+    return flow_of(settings, api=api, luck=Hasty())
+
+
+async def test_a_call_that_fails_for_all_who_share_it_counts_each_of_them_and_costs_none_an_attempt(
+    api: Api,
+) -> None:
+    api.may_answer.set()
+    api.bad["1"] = TransientError("api.5xx")
+    flow = outage_flow(api)
+    works = [work_of(str(n)) for n in (1, 2, 3, 4, 5)]
+    async with calls_of(api, flow) as calls:
+        asking = asyncio.create_task(asked(calls, works, media_of))
+        while not flow.runtime.counters.circuit_transitions["api", "open"]:
+            await asyncio.sleep(0)
+        api.bad.clear()
+        answers = await asking
+    assert all(isinstance(answer, list) for answer in answers), "one project's outage is one, too"
+
+
+async def test_four_items_of_one_call_are_too_few_for_an_outage(api: Api) -> None:
+    api.may_answer.set()
+    api.bad["1"] = TransientError("api.5xx")
+    flow = outage_flow(api)
+    async with calls_of(api, flow) as calls:
+        answers = await asked(calls, [work_of(str(n)) for n in (1, 2, 3, 4)], media_of)
+    assert all(isinstance(answer, TransientError) for answer in answers)
+    assert not flow.runtime.counters.circuit_transitions["api", "open"]
+
+
+async def test_a_call_that_fails_while_others_are_answered_is_no_outage_whoever_shares_it(api: Api) -> None:
+    api.may_answer.set()
+    api.bad["1"] = TransientError("api.5xx")
+    flow = outage_flow(api)
+    async with calls_of(api, flow) as calls:
+        asking = asyncio.create_task(asked(calls, [work_of(str(n)) for n in (1, 2, 3, 4, 5, 6, 7)], media_of))
+        while len(api.sent) < 2:
+            await asyncio.sleep(0)
+        await asked(calls, [work_of("8", project_id="7")], lambda work: GetProject(work.project_id))
+        answers = await asking
+    assert all(isinstance(answer, TransientError) for answer in answers)
+    assert not flow.runtime.counters.circuit_transitions["api", "open"]

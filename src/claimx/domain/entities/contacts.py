@@ -39,9 +39,7 @@ def project_contacts(body: Body, project_id: str, said: Said) -> list[Row]:
     if email := primary_email(customer):
         details = pick(customer, _NAME) | pick(primary_phone(customer), _PHONE)
         row = _row(email, POLICYHOLDER, project_id, said, _ranked("project", said, email, details))
-        rows.append(
-            _with(row, {"is_primary_contact": True, "fetched_at": said.at, "last_enriched_at": said.at})
-        )
+        rows.append(_with(row, _primary(said, is_primary=True) | _fetched(said)))
     for member in children(body, "teamMembers"):
         if email := contact_text(member.get("userName")):
             row = _row(email, CLAIM_REP, project_id, said, _ranked("project", said, email, {}))
@@ -50,7 +48,10 @@ def project_contacts(body: Body, project_id: str, said: Said) -> list[Row]:
 
 
 def link_contact(link: Body, project_id: str, assignment_id: int, said: Said) -> Row | None:
-    """Make the row of whom a task was sent to by link; it only fills what the project's answer leaves open."""
+    """Make the row of whom a task was sent to by link; it only fills what the project's answer leaves open.
+
+    That it is not the primary contact has no source: it never takes anything away, not even from a row that has none.
+    """
     email = contact_text(link.get("email"))
     if email is None:
         return None
@@ -77,11 +78,18 @@ def with_invitation(row: Row, status: str, said: Said) -> Row:
 
 def _membership(member: Body, said: Said) -> dict[str, Value]:
     return {
-        "is_primary_contact": boolean(member.get("primaryContact")),
+        **_primary(said, is_primary=boolean(member.get("primaryContact"))),
         "master_file_name": text(member.get("mfn")),
-        "fetched_at": said.at,
-        "last_enriched_at": said.at,
+        **_fetched(said),
     }
+
+
+def _primary(said: Said, *, is_primary: bool | None) -> dict[str, Value]:
+    return _sourced("project", said, {"is_primary_contact": is_primary})
+
+
+def _fetched(said: Said) -> dict[str, Value]:
+    return {"fetched_at": said.at, "last_enriched_at": said.at}
 
 
 def _row(email: str, contact_type: str, project_id: str, said: Said, values: dict[str, Value]) -> Row:
@@ -103,10 +111,14 @@ def _with(row: Row, values: dict[str, Value]) -> Row:
 
 
 def _ranked(rank: str, said: Said, email: str, details: dict[str, Value]) -> dict[str, Value]:
+    return _sourced(rank, said, {"contact_email": email, **details})
+
+
+def _sourced(rank: str, said: Said, told: dict[str, Value]) -> dict[str, Value]:
     """Put the source beside each value; what is null is left out, so that it erases nothing."""
     source = f"{rank} {format_time(said.at)}"
     values: dict[str, Value] = {}
-    for name, value in {"contact_email": email, **details}.items():
+    for name, value in told.items():
         if value is not None:
             values |= {name: value, f"{name}_source": source}
     return values

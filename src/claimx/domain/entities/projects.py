@@ -3,7 +3,7 @@
 from claimx.domain.coerce import boolean, contact_text, integer, text, time
 from claimx.domain.entities.fields import Body, Field, Said, child, children, full, partial, pick
 from claimx.domain.rows import Row, Value
-from claimx.domain.times import Micros
+from claimx.domain.times import Micros, format_time
 
 TABLE = "claimx_projects"
 
@@ -64,14 +64,22 @@ def project_row(body: Body, project_id: str, said: Said) -> Row:
         **full(said),
     }
     name = text(project.get("mfn")) or text(project.get("masterFilename"))
-    return Row(TABLE, values | named(name, said.at))
+    return Row(TABLE, values | named("answer", name, said.at))
 
 
-def named(master_file_name: str | None, at: Micros) -> dict[str, Value]:
-    """Make the master file name and its clock; neither where there is no name, so that none erases one."""
+def named(rank: str, master_file_name: str | None, at: Micros) -> dict[str, Value]:
+    """Make the master file name and who said it; neither where there is no name, so that none erases one.
+
+    Args:
+        rank: ``answer`` or ``event``: they sort that way.
+    """
     if master_file_name is None:
         return {}
-    return {"master_file_name": master_file_name, "master_file_name_at": at}
+    return {
+        "master_file_name": master_file_name,
+        "master_file_name_source": f"{rank} {format_time(at)}",
+        "master_file_name_at": at,
+    }
 
 
 def event_row(project_id: str, said: Said, values: dict[str, Value]) -> Row:

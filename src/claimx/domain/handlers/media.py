@@ -14,19 +14,24 @@ from claimx.errors import NotFoundError
 def file_added(task: EnrichmentTask) -> Plan:
     """Write the media that the event names, all of the project if it names none, and download each that has a link.
 
+    Asked again for an event that names none, it takes what has come since.
+
     Raises:
         PermanentError: ``event.bad_media_id``.
         NotFoundError: ``media.not_found``, the answer does not have the id.
     """
     named = optional(task.media_id, "event.bad_media_id")
     (media,) = yield (GetMedia(task.project_id, () if named is None else (named,)),)
-    shown = _shown(media, task.project_id)
+    shown, seen = _shown(media, task.project_id), task.seen
     if named is not None:
-        shown = {named: _named(shown, named)}
+        shown, seen = {named: _named(shown, named)}, None
+    elif seen is not None:
+        shown = {media_id: item for media_id, item in shown.items() if media_id not in seen}
+        seen = (*seen, *shown)
     said = Said(task.event_id, media.fetched_at)
     rows = [media_row(item, media_id, task.project_id, said) for media_id, item in shown.items()]
     downloads = [_download(task, media_id, item, media.fetched_at) for media_id, item in shown.items()]
-    return Enrichment(rows, [download for download in downloads if download is not None])
+    return Enrichment(rows, [download for download in downloads if download is not None], seen=seen)
 
 
 def link_of(answer: ApiAnswer, media_id: str) -> str:

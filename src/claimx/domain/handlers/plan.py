@@ -9,10 +9,18 @@ from claimx.domain.tasks import DownloadTask
 
 
 class Enrichment(NamedTuple):
-    """What an event becomes: rows for the entity tables, and files to download."""
+    """What an event becomes: rows for the entity tables, and files to download.
+
+    Args:
+        refers_to: a project that the rows are of, and that is not the event's: its row goes before them.
+        seen: all media that the project showed to an event that names none. While the event is young the API may not
+            show yet what it is about, and is asked again.
+    """
 
     rows: Sequence[Row]
     downloads: Sequence[DownloadTask] = ()
+    refers_to: str | None = None
+    seen: tuple[str, ...] | None = None
 
 
 Plan = Generator[Sequence[ApiRequest], Sequence[ApiAnswer], Enrichment]

@@ -34,15 +34,14 @@ def fetched(project_id: str, event_id: str) -> Plan:
 def name_added(task: EnrichmentTask) -> Plan:
     """Write the project, its contacts, and the master file name that the event brings.
 
-    For this conversation the event knows the name better than the answer, which may be of before: its own clock decides
-    against all others.
+    The event knows the name better than this answer or another one, which may lag behind.
 
     Raises:
         NotFoundError: ``project.not_found``.
     """
     (answer,) = yield (GetProject(task.project_id),)
     project, *contacts = project_rows(answer, task.project_id, task.event_id)
-    name = named(task.master_file_name, task.ingested_at)
+    name = named("event", task.master_file_name, task.ingested_at)
     return Enrichment([Row(project.table, {**project.values, **name}), *contacts])
 
 

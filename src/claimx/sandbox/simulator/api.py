@@ -75,10 +75,7 @@ class Api:
         if "mediaIds" in request.query:
             ids = {part.strip() for part in request.query["mediaIds"].split(",")}
             wanted = [media for media in wanted if str(media.media_id) in ids]
-        moment = self._now()
-        shown = [
-            media for media in wanted if not self._faults.is_hidden("media", str(media.media_id), moment)
-        ]
+        shown = [media for media in wanted if not self._is_hidden(media, project)]
         items = media_items(self._world, shown, self._link)
         return answer(list_shape(self._world, project, items, "media"))
 
@@ -88,6 +85,8 @@ class Api:
         task = self._world.task(int(identity)) if _is_id(identity) else None
         if task is None or self._faults.is_hidden("task", identity, self._now()):
             return _unknown("assignment")
+        if self._faults.is_unfinished(identity, self._now()):
+            task = task._replace(is_completed=False)
         document = task_document(self._world, task)
         if request.query.get("full") != "true":
             document["response"] = None
@@ -142,6 +141,10 @@ class Api:
         if project is None or self._faults.is_hidden("project", identity, self._now()):
             return None
         return project
+
+    def _is_hidden(self, media: Media, project: Project) -> bool:
+        is_named = media.slot < project.named_media
+        return self._faults.is_hidden("media", str(media.media_id), self._now(), is_named=is_named)
 
     def _link(self, media: Media) -> str | None:
         """Sign a link: of the object host for large videos, else of the file service."""

@@ -34,6 +34,7 @@ Kind = Literal[
     "no_length",  # the body without a Content-Length
     "large",  # a file is `bytes` long, and comes piece by piece; `times` does not count
     "hidden",  # project, media, task or video not shown until `seconds` after it was first asked for
+    "unfinished",  # a task is not filled in yet until `seconds` after it was first asked for
     "expired_link",  # the media list hands out links that are expired already
     "short_link",  # the media list hands out links that hold for `seconds`
     "needs_token",  # the file service wants the API's Basic token
@@ -59,7 +60,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Args:
         at: endpoints; none means all.
-        rate: share of requests (``hidden``, ``large``: of things) that it strikes.
+        rate: share of requests (``hidden``, ``unfinished``, ``large``: of things) that it strikes.
         ids: project, media, assignment or video ids that it strikes; none means all.
         times: it strikes one id at most so often.
     """
@@ -84,6 +85,7 @@ MODERATE = (
     Rule("truncated", at=("object",), rate=0.03, times=1),
     Rule("expired_link", at=("media",), rate=0.02, times=1),
     Rule("hidden", at=("media",), rate=0.02, seconds=3),
+    Rule("unfinished", at=("task",), rate=0.2, seconds=1),
 )
 """What ``--faults`` turns on: enough of everything to be seen, and nothing that a pipeline may not survive."""
 
@@ -102,7 +104,7 @@ class Faults:
         self._asked: Counter[tuple[int, str]] = Counter()
         self._hits: Counter[tuple[int, str]] = Counter()
         self._seconds: dict[int, tuple[int, int]] = {}
-        self._first_asked: dict[tuple[Endpoint, str], Micros] = {}
+        self._first_asked: dict[tuple[Kind, Endpoint, str], Micros] = {}
 
     def replace(self, rules: Sequence[Rule]) -> None:
         """Put other rules in force; what is being performed goes on to its end."""
@@ -131,11 +133,12 @@ class Faults:
                 return rule.bytes
         return None
 
-    def is_over_limit(self, endpoint: Endpoint, now: Micros) -> bool:
-        """Count a request against the limits per second that concern its endpoint."""
+    def is_over_limit(self, endpoint: Endpoint, ids: Sequence[str], now: Micros) -> bool:
+        """Count a request against the limits per second that strike it; one that a rate leaves out uses up nothing."""
         over = False
         for number, rule in enumerate(self.rules):
-            if rule.kind == "limit" and _concerns(rule, endpoint, ()):
+            is_meant = rule.kind == "limit" and _concerns(rule, endpoint, ids)
+            if is_meant and self._draws(number, rule, ids[0]):
                 second, used = self._seconds.get(number, (0, 0))
                 used = used + 1 if second == now // SECOND else 1
                 self._seconds[number] = (now // SECOND, used)
@@ -143,16 +146,29 @@ class Faults:
         self.struck.update({"limit": int(over)})
         return over
 
-    def is_hidden(self, endpoint: Endpoint, identity: str, now: Micros) -> bool:
-        """Whether a thing is not shown yet."""
+    def is_hidden(self, endpoint: Endpoint, identity: str, now: Micros, *, is_named: bool = True) -> bool:
+        """Whether a thing is not shown yet.
+
+        Args:
+            is_named: some event names it. If none does, only a rule with its id hides it: nobody would ask again.
+        """
+        return self._is_early("hidden", endpoint, identity, now, is_named=is_named)
+
+    def is_unfinished(self, assignment_id: str, now: Micros) -> bool:
+        """Whether a task is not filled in yet."""
+        return self._is_early("unfinished", "task", assignment_id, now)
+
+    def _is_early(
+        self, kind: Kind, endpoint: Endpoint, identity: str, now: Micros, *, is_named: bool = True
+    ) -> bool:
         for number, rule in enumerate(self.rules):
-            if rule.kind != "hidden" or not _concerns(rule, endpoint, (identity,)):
+            if rule.kind != kind or not _concerns(rule, endpoint, (identity,)):
                 continue
-            if self._unit(f"{number}:{identity}") >= rule.rate:
+            if not (is_named or rule.ids) or self._unit(f"{number}:{identity}") >= rule.rate:
                 continue
-            first = self._first_asked.setdefault((endpoint, identity), now)
+            first = self._first_asked.setdefault((kind, endpoint, identity), now)
             if now - first < rule.seconds * SECOND:
-                self.struck["hidden"] += 1
+                self.struck[kind] += 1
                 return True
         return False
 

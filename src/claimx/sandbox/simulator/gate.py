@@ -73,7 +73,7 @@ class Gate:
             wrong = await complaint(endpoint, request)
             if wrong is not None:
                 return refusal(400, wrong)
-        if self._faults.is_over_limit(endpoint, wall_time()):
+        if self._faults.is_over_limit(endpoint, ids, wall_time()):
             return refusal(429, "Too many requests", {"Retry-After": "1"})
         for rule in self._faults.striking(_BEFORE, endpoint, ids):
             answer = await self._instead(rule, request)

@@ -32,6 +32,7 @@ class Stats:
             "requests": dict(self.requests),
             "statuses": dict(self.statuses),
             "highest_concurrency": dict(self.highest),
+            "under_way": dict(self._open),
             "files_served": self.files.total(),
             "per_media": {str(media_id): number for media_id, number in self.files.items()},
             "faults": {kind: number for kind, number in struck.items() if number},
