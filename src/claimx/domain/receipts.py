@@ -31,7 +31,18 @@ class Partition:
         note: the metadata of the commit that it starts from.
     """
 
-    __slots__ = ("_queue", "committed", "note", "number", "position", "revoked", "topic", "unsettled")
+    __slots__ = (
+        "_queue",
+        "_spans",
+        "committed",
+        "newest_at",
+        "note",
+        "number",
+        "position",
+        "revoked",
+        "topic",
+        "unsettled",
+    )
 
     def __init__(self, topic: str, number: int, start: int, note: str = "") -> None:
         self.topic = topic
@@ -41,7 +52,22 @@ class Partition:
         self.note = note
         self.revoked = False
         self.unsettled = 0
+        self.newest_at: Micros | None = None
+        """When the newest record below the frontier was written, as of the last look."""
         self._queue: deque[Receipt] = deque()
+        self._spans: deque[tuple[int, Micros, Micros]] = deque()
+
+    def seen(self, position: int, times: tuple[Micros, Micros]) -> None:
+        """Note when the records up to a position were written: before the position moves there."""
+        self.oldest_at()
+        self._spans.append((position, *times))
+
+    def oldest_at(self) -> Micros | None:
+        """When the oldest record that is not settled was written, give or take its batch; None: all are settled."""
+        frontier = self.frontier()
+        while self._spans and self._spans[0][0] <= frontier:
+            self.newest_at = self._spans.popleft()[2]
+        return self._spans[0][1] if self._spans else None
 
     def begin(self, receipt: "Receipt") -> None:
         """Track a receipt; receipts come in the order of their offsets."""

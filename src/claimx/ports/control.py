@@ -165,6 +165,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     topics_in_flight: dict[str, int]
     delay_queue: DelayStatus
     circuits: dict[str, str]
+    circuit_transitions: dict[str, dict[str, int]] = {}
     flood: str | None
     queues: dict[str, Queue]
     bytes: dict[str, Queue]

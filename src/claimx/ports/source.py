@@ -8,6 +8,7 @@ from claimx.domain.events import Event, Malformed, Tombstone
 from claimx.domain.receipts import Partition
 from claimx.domain.results import ResultRecord
 from claimx.domain.tasks import TaskRecord
+from claimx.domain.times import Micros
 
 Item = Event | TaskRecord | ResultRecord | Malformed | Tombstone
 """A decoded record: of claimx.events.raw an event, of a pending topic a task, of the results topic a result."""
@@ -20,12 +21,14 @@ class RecordBatch:
     Args:
         position: the offset after all that the consumer has seen, trailing transaction markers included.
         size_bytes: the sum of the items' sizes.
+        times: when the first and the last of them were written, by Kafka's clock; None where nobody knows.
     """
 
     partition: Partition
     items: Sequence[Item]
     position: int
     size_bytes: int
+    times: tuple[Micros, Micros] | None = None
 
 
 class Assignments(Protocol):

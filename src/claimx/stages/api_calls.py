@@ -12,7 +12,11 @@ from claimx.stages.circuit import Circuit
 from claimx.stages.guard import Guard, captured
 from claimx.stages.pool import Waiters
 from claimx.stages.work import Work
+from claimx.telemetry.context import About
 from claimx.telemetry.counters import Counters
+
+_MOST_NAMED = 5
+"""Of the items that share a call, so many are named in a line about it."""
 
 
 class ApiCalls:
@@ -81,7 +85,8 @@ class ApiCalls:
 
     async def _make(self, call: "_Call") -> None:
         call.begin()
-        call.result = await captured(self._guard.call(call, self._circuit, lambda: self._send(call)))
+        with About(call):
+            call.result = await captured(self._guard.call(call, self._circuit, lambda: self._send(call)))
         call.ended.wake()
         self._free += 1
         self._changed.wake()
@@ -114,6 +119,18 @@ class _Call:
     @property
     def is_wanted(self) -> bool:
         return any(work.is_wanted for work in self.callers)
+
+    def ids(self) -> dict[str, object]:
+        """Name the item in the log, or what those that share the call have in common."""
+        works = list(self.callers)
+        if len(works) == 1:
+            return works[0].ids()
+        return {
+            "stage": works[0].stage,
+            "project_id": self.project_id,
+            "items": len(works),
+            "event_ids": [work.task.event_id for work in works[:_MOST_NAMED]],
+        }
 
     def begin(self) -> None:
         """Leave the line: nobody ages for having stood in it."""

@@ -93,5 +93,6 @@ class Commit:
             self._log.warning("offsets.failed", error=str(error), partitions=len(moved))
             self._partitions.is_dirty = True
             return
+        self._log.debug("offsets.committed", partitions=len(moved))
         for partition, frontier in moved:
             partition.committed = max(partition.committed, frontier)

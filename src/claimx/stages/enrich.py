@@ -86,7 +86,9 @@ class Enrich:
 
     def _preflight(self, work: Work, task: EnrichmentTask) -> Work:
         self._flow.runtime.counters.preflights += 1
-        return Work("enrich", project_task(task, self._flow.runtime.clock.now()), work.receipt)
+        preflight = Work("enrich", project_task(task, self._flow.runtime.clock.now()), work.receipt)
+        self._flow.runtime.log.debug("project.requested", **preflight.ids())
+        return preflight
 
     async def _fetch_project(self, work: Work) -> None:
         try:

@@ -35,7 +35,8 @@ class Flush:
             await self._commit(await self._flow.buffer.next_cycle())
 
     async def _commit(self, cycle: Cycle) -> None:
-        rejects = Rejects(self._flow, cycle)
+        loop = asyncio.get_running_loop()
+        began, rejects = loop.time(), Rejects(self._flow, cycle)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._merge_events(cycle, rejects))
             group.create_task(self._merge(CONTACTS, cycle, rejects))
@@ -52,6 +53,12 @@ class Flush:
         self._flow.buffer.rows_durable(None)
         await self._append(cycle)
         await self._flow.settlement.settle([receipt for receipt, _ in cycle.concluded])
+        self._flow.runtime.log.debug(
+            "flush.committed",
+            rows=cycle.rows,
+            receipts=len(cycle.concluded),
+            seconds=round(loop.time() - began, 3),
+        )
         counters = self._flow.runtime.counters
         counters.flushes += 1
         counters.flushed_rows += cycle.rows

@@ -18,6 +18,7 @@ from claimx.stages.circuit import Circuit
 from claimx.stages.fates import Fates
 from claimx.stages.runtime import Runtime
 from claimx.stages.work import Work
+from claimx.telemetry.context import About
 
 T = TypeVar("T")
 
@@ -55,7 +56,17 @@ class Guard:
         self._runtime = runtime
 
     async def run(self, work: Work, body: Callable[[Work], Awaitable[None]]) -> None:
-        """Run one pass of a stage over one item; whatever it raises becomes the item's fate."""
+        """Run one pass of a stage over one item; whatever it raises becomes the item's fate.
+
+        What is logged meanwhile carries the item's ids.
+        """
+        counters, stage = self._runtime.counters, work.stage
+        counters.passes_begun[stage] += 1
+        with About(work):
+            await self._pass(work, body)
+        counters.passes_ended[stage] += 1
+
+    async def _pass(self, work: Work, body: Callable[[Work], Awaitable[None]]) -> None:
         if not work.receipt.is_wanted:
             await self._fates.drop(work)
             return
@@ -79,6 +90,13 @@ class Guard:
             try:
                 return await _once(caller, circuit, request, is_probe=is_probe)
             except (TransientError, AuthError) as error:
+                self._runtime.log.debug(
+                    "call.failed",
+                    dependency=circuit.name,
+                    code=error.code,
+                    detail=error.detail,
+                    is_probe=is_probe,
+                )
                 if is_probe:
                     raise DependencyDownError(
                         error.code, error.detail, retry_after_s=circuit.reset_s

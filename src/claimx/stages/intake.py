@@ -39,6 +39,8 @@ class Intake:
             if self._is_off(batch.partition):
                 self._budget.release(batch.size_bytes)  # never received: the next owner gets it
                 continue
+            if batch.times is not None:
+                batch.partition.seen(batch.position, batch.times)
             batch.partition.position = batch.position
             if batch.items:
                 await self._take(batch)

@@ -3,6 +3,7 @@
 from claimx.domain.ledger import TopicCounts
 from claimx.domain.outcomes import Outcome
 from claimx.domain.receipts import Partition, Receipt
+from claimx.domain.times import Micros
 from claimx.stages.pool import Waiters
 
 
@@ -73,6 +74,12 @@ class Partitions:
     def in_flight(self, topic: str) -> int:
         """Records of a topic that are received and not settled."""
         return sum(p.unsettled for p in self.owned.values() if p.topic == topic)
+
+    def times(self) -> tuple[Micros | None, Micros | None]:
+        """When the oldest record that is not settled, and the newest one that is, were written to Kafka."""
+        oldest = [at for each in self.owned.values() if (at := each.oldest_at()) is not None]
+        newest = [each.newest_at for each in self.owned.values() if each.newest_at is not None]
+        return min(oldest, default=None), max(newest, default=None)
 
     def violation(self) -> str | None:
         """What breaks I1 at this moment, or None."""

@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from claimx.telemetry.log import suppressed_lines
+
 
 @dataclass(slots=True)
 class Counters:
@@ -19,7 +21,8 @@ class Counters:
             ``batched_projects`` projects, batch by batch.
         preflights: projects that were fetched because the rows of an event refer to them.
         ledger_violations: looks at the laws of I1 that found one broken.
-        circuit_transitions: by dependency and new state.
+        circuit_transitions: by dependency and new state; a probe that fails makes it open once more.
+        passes_begun: of a stage over one item, by stage, and ``passes_ended``; those of ingest are records.
     """
 
     files: int = 0
@@ -34,3 +37,10 @@ class Counters:
     preflights: int = 0
     ledger_violations: int = 0
     circuit_transitions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    passes_begun: Counter[str] = field(default_factory=Counter)
+    passes_ended: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def log_lines_suppressed(self) -> int:
+        """Lines that were left out of the log, because others like them had been told."""
+        return suppressed_lines()
