@@ -147,6 +147,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         circuits: closed, open or half_open, by dependency.
+        circuit_transitions: by dependency, how often its circuit came into each state.
         flood: which limit of [flood] is reached; None: there is no flood.
         queues: items between stages, by the stage that takes them.
         bytes: held of each pool.

@@ -1,5 +1,6 @@
 """The typed face of structlog, and how it is set up: JSON for machines, console for people, always on stderr."""
 
+import json
 import sys
 from collections.abc import Mapping
 from typing import Literal, Protocol, TextIO, cast
@@ -14,6 +15,7 @@ from claimx.telemetry.repeats import TokenBuckets
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 _HEAD = ("ts", "level", "event")
+_encoder = json.JSONEncoder()  # ASCII: no stderr is too narrow for it, and no name of a file breaks it
 
 
 class Log(Protocol):
@@ -99,7 +101,7 @@ def configure(
 
 def _for_machines() -> list[structlog.typing.Processor]:
     errors = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-    return [structlog.processors.ExceptionRenderer(errors), _masked, structlog.processors.JSONRenderer()]
+    return [structlog.processors.ExceptionRenderer(errors), _masked, _as_json]
 
 
 def _for_people(*, colors: bool) -> list[structlog.typing.Processor]:
@@ -125,6 +127,10 @@ def _masked(_: object, __: str, line: structlog.typing.EventDict) -> structlog.t
     for name, value in line.items():
         masked[name if name.isidentifier() else str(shown("", name))] = shown(name, value)
     return masked
+
+
+def _as_json(_: object, __: str, line: structlog.typing.EventDict) -> str:
+    return _encoder.encode(line)
 
 
 def _in_words(_: object, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:

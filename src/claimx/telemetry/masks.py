@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping
 from enum import Enum
+from functools import lru_cache
 from itertools import islice
 from math import isfinite
 
@@ -34,23 +35,21 @@ def shown(name: str, value: object, depth: int = 0) -> object:
     A foreign error's text is redacted in full, and so is what a traceback says of one. A text of ours loses what says
     itself that it is secret. Bytes are never shown.
     """
-    match value:
-        case None | bool() | int():
-            return value
-        case float():
-            return value if isfinite(value) else str(value)
-        case Secret():
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, str):
+        if _is_secret(name):
             return MASK
-        case str() | bytes() if _is_secret(name):
-            return MASK
-        case str():
-            return redacted(value, _LONGEST_ERROR) if name == "exc_value" else _text(value)
-        case _:
-            return _compound(name, value, depth)
+        return redacted(value, _LONGEST_ERROR) if name == "exc_value" else _text(value)
+    if isinstance(value, float):
+        return value if isfinite(value) else str(value)
+    return _compound(name, value, depth)
 
 
 def _compound(name: str, value: object, depth: int) -> object:
     match value:
+        case Secret():
+            return MASK
         case BaseException():
             return shown_error(value)
         case bytes() | bytearray() | memoryview():
@@ -91,6 +90,7 @@ def _text(text: str) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + _MORE
 
 
+@lru_cache(1000)
 def _is_secret(name: str) -> bool:
     low = name.lower()
     return any(word in low for word in _SECRET_NAMES)
