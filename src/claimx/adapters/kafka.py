@@ -91,6 +91,7 @@ class KafkaSource:
         Raises:
             TransientError: ``kafka.lag``.
         """
+        self._admin.poll(0)  # what it has to say waits there, in an outage more and more
         owned = self._thread.owned()
         if not owned:
             raise TransientError("kafka.lag", "no partition is assigned")

@@ -1,6 +1,5 @@
 """What every Kafka client of ours is configured with."""
 
-import time
 from typing import Any
 
 from confluent_kafka import KafkaError
@@ -11,8 +10,10 @@ from claimx.telemetry.log import Log
 
 Config = dict[str, Any]  # what librdkafka takes: plain values and callbacks
 
-_QUIET_S = 10.0
-"""During an outage librdkafka reports the same error about 20 times a second; one line in this time is told."""
+_CRITICAL, _WARNING, _INFO = 50, 30, 20  # of the standard library
+_DEBUG_LEVEL = 7
+_LOG_LEVEL = 6
+"""Of syslog: information. What repeats in an outage, some 20 times a second, the log itself counts."""
 
 
 def client_config(settings: KafkaSettings, client_id: str, log: Log) -> Config:
@@ -27,9 +28,12 @@ def client_config(settings: KafkaSettings, client_id: str, log: Log) -> Config:
         "client.id": client_id,
         "security.protocol": settings.security_protocol,
         "enable.metrics.push": False,
-        "log_level": 2,  # what matters comes by error_cb, as lines of ours
-        "error_cb": _Quiet(log).failed,
+        "log_level": _LOG_LEVEL,
+        "logger": _Voice(log, client_id),
+        "error_cb": _Voice(log, client_id).failed,
     }
+    if config.get("debug"):
+        config["log_level"] = _DEBUG_LEVEL
     if settings.sasl_mechanism:
         config["sasl.mechanism"] = settings.sasl_mechanism
     if settings.sasl_username:
@@ -43,13 +47,28 @@ def _plain(value: object) -> object:
     return value.reveal() if isinstance(value, Secret) else value
 
 
-class _Quiet:
-    def __init__(self, log: Log) -> None:
+class _Voice:
+    """What one client says, as lines of ours: its log, which comes in the form of the standard library, and its errors.
+
+    Both come from within a poll of that client, in whichever thread that is.
+    """
+
+    def __init__(self, log: Log, client_id: str) -> None:
         self._log = log
-        self._told: dict[str, float] = {}
+        self._client_id = client_id
+
+    def log(self, level: int, form: str, facility: str, _name: str, text: str, /) -> None:
+        """Take a line of librdkafka's log; a problem that it copes with is none of ours."""
+        del form
+        say = self._log.info
+        if level >= _CRITICAL:
+            say = self._log.error
+        elif level >= _WARNING:
+            say = self._log.warning
+        elif level < _INFO:
+            say = self._log.debug
+        say("kafka.logged", client=self._client_id, code=facility, detail=text)
 
     def failed(self, error: KafkaError) -> None:
-        now = time.perf_counter()
-        if now - self._told.get(error.name(), -_QUIET_S) >= _QUIET_S:
-            self._told[error.name()] = now
-            self._log.warning("kafka.failed", code=error.name(), detail=error.str())
+        """Take an error that librdkafka retries by itself."""
+        self._log.warning("kafka.failed", client=self._client_id, code=error.name(), detail=error.str())

@@ -29,7 +29,10 @@ async def check_topics(config: Config, names: Sequence[str]) -> None:
 
 
 def _topics(config: Config) -> frozenset[str]:
+    admin = AdminClient(config)
     try:
-        return frozenset(AdminClient(config).list_topics(timeout=_TIMEOUT_S).topics)
+        return frozenset(admin.list_topics(timeout=_TIMEOUT_S).topics)
     except KafkaException as error:
         raise TransientError("kafka.unreachable", error.args[0].str()) from error
+    finally:
+        admin.poll(0)  # its log tells why

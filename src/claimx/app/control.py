@@ -11,6 +11,7 @@ from claimx.adapters.control_socket import Refusal
 from claimx.config.tree import Settings
 from claimx.errors import ClaimxError, OperationError, TransientError
 from claimx.ops.retries import RetryDesk
+from claimx.ops.summary import by_circuit
 from claimx.ports.control import AskStatus, Command, DelayStatus, Drain, Draining, Queue, Status
 from claimx.stages.guard import captured
 from claimx.stages.pipeline import Pipeline, Ports
@@ -75,6 +76,7 @@ class Control:
             topics_in_flight={topic: pipeline.partitions.in_flight(topic) for topic in pipeline.counts},
             delay_queue=delay,
             circuits={each.name: each.state.value for each in (circuits.api, circuits.files, circuits.store)},
+            circuit_transitions=by_circuit(flow.runtime.counters.circuit_transitions),
             flood=flow.flood.reason,
             queues={stage: Queue(*sizes) for stage, sizes in pipeline.queues.items()},
             bytes={

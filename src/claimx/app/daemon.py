@@ -16,13 +16,14 @@ from claimx.adapters.state_dir import instance_dir
 from claimx.app.assembly import Assembly
 from claimx.app.control import Control
 from claimx.app.health import Health
+from claimx.app.heartbeat import Heartbeat
 from claimx.app.metrics import Metrics
 from claimx.config.options import RunOptions
 from claimx.config.tree import Settings
 from claimx.domain.stage_names import roles_of
 from claimx.errors import LakeError, TransientError
 from claimx.ops.progress import show_progress
-from claimx.ops.summary import Summary, totals, write_json
+from claimx.ops.summary import Summary, by_circuit, totals, write_json
 from claimx.ops.summary import as_text as summary_text
 from claimx.ports.delay import DelayQueue
 from claimx.stages.pipeline import Pipeline
@@ -86,7 +87,8 @@ class Daemon:
                 stages=sorted(roles.stages),
             )
             control = Control(self._settings, pipeline, ports, self._log, began)
-            is_clean = await self._work(pipeline, self._listen(control))
+            heartbeat = Heartbeat(pipeline, ports.delay, ports.clock, self._log)
+            is_clean = await self._work(pipeline, self._listen(control), heartbeat)
             summary = await self._summary(assembly, pipeline, ports.delay)
             summary.duration_s = round(loop.time() - began, 3)
             summary.exit_code = DONE if is_clean else DRAIN_DEADLINE
@@ -126,11 +128,12 @@ class Daemon:
         server.open()
         return server
 
-    async def _work(self, pipeline: Pipeline, server: ControlServer) -> bool:
+    async def _work(self, pipeline: Pipeline, server: ControlServer, heartbeat: Heartbeat) -> bool:
         async with asyncio.TaskGroup() as group:
             work = group.create_task(pipeline.run(), name="pipeline")
             helpers = [group.create_task(show_progress(lambda: _numbers(pipeline)), name="progress")]
             helpers.append(group.create_task(server.run(), name="control"))
+            helpers.append(group.create_task(heartbeat.run(), name="heartbeat"))
             if self._options.exit_when_idle:
                 helpers.append(group.create_task(self._drain_when_idle(pipeline), name="idle"))
             await asyncio.wait([work])
@@ -177,6 +180,8 @@ class Daemon:
             batched_projects=counters.batched_projects,
             preflights=counters.preflights,
             flushes=counters.flushes,
+            circuit_transitions=by_circuit(counters.circuit_transitions),
+            log_lines_suppressed=counters.log_lines_suppressed,
             duration_s=0.0,
             lag=lag,
             ledger_violation=pipeline.partitions.violation() or pipeline.delay_counts.violation(waiting),
@@ -184,7 +189,12 @@ class Daemon:
         )
 
     def _tell(self, summary: Summary) -> None:
-        self._log.info("process.stopped", exit_code=summary.exit_code, in_flight=summary.in_flight)
+        self._log.info(
+            "process.stopped",
+            exit_code=summary.exit_code,
+            in_flight=summary.in_flight,
+            lines_suppressed=summary.log_lines_suppressed,
+        )
         if self._options.summary_json is not None:
             write_json(summary, self._options.summary_json)
         sys.stdout.write(summary_text(summary) + "\n")

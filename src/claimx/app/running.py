@@ -18,6 +18,7 @@ from claimx.config.tree import Lake
 from claimx.ops.bench import as_json, as_text
 from claimx.sandbox.launch import Sandbox
 from claimx.sandbox.manifest import problems
+from claimx.telemetry.foreign import route_foreign
 from claimx.telemetry.log import configure
 
 T = TypeVar("T")
@@ -66,6 +67,7 @@ def _leaf(error: BaseException) -> BaseException:
 async def _run_plain(load: Load, options: RunOptions) -> int:
     settings = load(None).settings
     log = configure(settings.log.level, settings.log.format)
+    route_foreign(log)
     return await Daemon(settings, options, log, None).run()
 
 
@@ -74,6 +76,7 @@ async def _run_with_sandbox(load: Load, options: RunOptions) -> int:
         started = await _start_sandbox(options.sandbox or SandboxOptions(), stack)
         settings = load(started.settings_overrides()).settings
         log = configure(settings.log.level, settings.log.format)
+        route_foreign(log)
         daemon = Daemon(settings, options, log, started.feed_done)
         code = await daemon.run()
         return code or (_compared(started, daemon) if options.exit_when_idle else 0)

@@ -43,3 +43,9 @@ def watchdog_s(environ: Mapping[str, str] | None = None) -> float | None:
 def debug_wanted(environ: Mapping[str, str] | None = None) -> bool:
     """Whether CLAIMX_DEBUG asks for tracebacks."""
     return (variables() if environ is None else environ).get("CLAIMX_DEBUG", "") not in {"", "0", "false"}
+
+
+def colors_wanted(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a terminal may be sent colours: not when NO_COLOR is set and not empty, nor to one that has none."""
+    found = variables() if environ is None else environ
+    return not found.get("NO_COLOR") and found.get("TERM") != "dumb"

@@ -36,3 +36,8 @@ class Ages:
         marks = list(self._marks)
         below = [recorded_at for first, recorded_at in marks if first <= committed]
         return below[-1] if below else marks[0][1]
+
+    def newest(self, committed: int) -> Micros | None:
+        """The timestamp of the newest record that is committed, its batch and a second less at most; None: none came."""
+        below = [recorded_at for first, recorded_at in list(self._marks) if first < committed]
+        return below[-1] if below else None

@@ -23,6 +23,14 @@ _FILL = " \t\r\n\\="
 _GAP = r"[\s\\=]*"
 """May stand between the characters of a secret: breaks of lines, escapes."""
 
+_PLAIN = re.compile(r"(?:v1:)?[\w.-]*")
+"""Ids, codes, names of topics: nothing in them could be masked by ``harmless``."""
+_IN_URLS = ("://", "?", "@")
+_SCHEMES = ("basic", "bearer", "digest", "negotiate")
+_NAMES = ("authori", "token", "secret", "passw", "pwd", "sig", "credential", "cookie", "session", "api")
+"""What a text must have before the pattern of the same name is worth its price."""
+_ENCODED = re.compile(r"%(?:25)*(?:2[6f]|3[adf]|40)|\\u00|\\x|&#|&amp;", re.IGNORECASE)
+
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
 _BLANK_ESCAPE = re.compile(r"\\[nrtbf]")
 _UNFINISHED = re.compile(r"(?<![\w+/=%&;#\\-])[\w+/=%&;#\\-]+\Z")
@@ -66,6 +74,26 @@ def redacted(text: str, limit: int, secrets: Iterable[str] = (), *, is_cut: bool
         shown = decoded
     shown = " ".join(_masked(shown, patterns).split())
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def harmless(text: str) -> str:
+    """Return a text of ours without what says itself that it is secret; ids, paths and digests stay as they are.
+
+    Masked are queries and users of URLs, credentials, and values named like secrets. A text with escapes of what
+    begins a query is redacted in full. Costs little where there is nothing to mask.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    if ("%" in text or "\\" in text or "&" in text) and _ENCODED.search(text):
+        return redacted(text, _LONGEST)
+    low = text.lower()
+    if any(mark in low for mark in _IN_URLS):
+        text = _URL.sub(_cut_query, _PAIRS.sub(f"?{MASK}", _USER.sub("", text)))
+    if any(scheme in low for scheme in _SCHEMES):
+        text = _SCHEME.sub(rf"\1 {MASK}", text)
+    if any(name in low for name in _NAMES):
+        text = _NAMED.sub(rf"\1{MASK}", text)
+    return text
 
 
 def _masked(text: str, patterns: Iterable[re.Pattern[str]]) -> str:

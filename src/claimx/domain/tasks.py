@@ -199,6 +199,17 @@ def project_task(task: EnrichmentTask, now: Micros, project_id: str | None = Non
     )
 
 
+def media_of(task: Task) -> str | None:
+    """The file that a task is about; None where it is about no file, or about all of a project."""
+    match task:
+        case CachedFile():
+            return task.download.media_id
+        case ProjectTask():
+            return None
+        case _:
+            return task.media_id
+
+
 def stage_of(task: Task) -> str:
     """Name the stage that works on a kept task; a file that waits for its upload goes back to the download."""
     return "enrich" if isinstance(task, EnrichmentTask | ProjectTask) else "download"

@@ -1,4 +1,4 @@
-"""Live progress on a terminal, one plain line now and then elsewhere."""
+"""Live progress on a terminal; elsewhere the log tells."""
 
 import asyncio
 import sys
@@ -9,21 +9,18 @@ from rich.live import Live
 from rich.table import Table
 
 _TERMINAL_S = 0.25
-_PLAIN_S = 10.0
 
 Snapshot = Callable[[], dict[str, int]]
 
 
 async def show_progress(snapshot: Snapshot) -> None:
-    """Show the counts until cancelled, on stderr.
+    """Show the counts until cancelled, on a stderr that is a terminal.
 
     Args:
         snapshot: the numbers of this moment, by name, in the order of display.
     """
     if not sys.stderr.isatty():
-        while True:
-            await asyncio.sleep(_PLAIN_S)
-            sys.stderr.write("progress " + " ".join(f"{k}={v}" for k, v in snapshot().items()) + "\n")
+        return
     console = Console(stderr=True)
     with Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False) as live:
         while True:

@@ -49,6 +49,8 @@ def _lines(status: Status) -> Iterator[str]:
         f" {counts.dead_lettered:,} dead-lettered, {counts.dropped:,} dropped"
     )
     yield f"circuits     {', '.join(f'{name} {state}' for name, state in status.circuits.items())}"
+    for name, states in status.circuit_transitions.items():
+        yield f"  {name:<10} {', '.join(f'{state} {times:,}' for state, times in states.items())}"
     yield f"queues       {', '.join(f'{name} {_share(each)}' for name, each in status.queues.items())}"
     yield f"megabytes    {', '.join(f'{name} {_megabytes(each)}' for name, each in status.bytes.items())}"
     yield from _topics(status)

@@ -20,6 +20,8 @@ class Summary(msgspec.Struct, kw_only=True):
         batches: batches of events enriched together, ``batched_events`` in all, of ``batched_projects`` projects, batch by
             batch.
         preflights: projects fetched because the rows of an event refer to them.
+        circuit_transitions: by dependency, how often its circuit came into each state.
+        log_lines_suppressed: lines left out of the log because others like them had been told.
         lag: records of the assigned partitions that are not committed; None if the broker did not tell.
         exit_code: what the process exits with.
     """
@@ -46,6 +48,8 @@ class Summary(msgspec.Struct, kw_only=True):
     batched_projects: int
     preflights: int
     flushes: int
+    circuit_transitions: dict[str, dict[str, int]]
+    log_lines_suppressed: int
     duration_s: float
     lag: int | None
     ledger_violation: str | None
@@ -59,6 +63,14 @@ def totals(counts: Mapping[str, TopicCounts]) -> TopicCounts:
         for name in TopicCounts.__struct_fields__:
             setattr(total, name, getattr(total, name) + getattr(count, name))
     return total
+
+
+def by_circuit(transitions: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    """How often each dependency's circuit came into each state; those that never moved are left out."""
+    found: dict[str, dict[str, int]] = {}
+    for (name, state), times in sorted(transitions.items()):
+        found.setdefault(name, {})[state] = times
+    return found
 
 
 def write_json(summary: Summary, path: Path) -> None:
@@ -83,6 +95,11 @@ def as_text(summary: Summary) -> str:
         ("  groups by project", f"{summary.batched_projects:,}"),
         ("  projects fetched for", f"{summary.preflights:,}"),
         ("flushes", f"{summary.flushes:,}"),
+        *(
+            (f"circuit {name}", ", ".join(f"{state} {times:,}" for state, times in states.items()))
+            for name, states in sorted(summary.circuit_transitions.items())
+        ),
+        ("log lines suppressed", f"{summary.log_lines_suppressed:,}"),
         ("still delayed", f"{summary.delayed:,}"),
         ("lag", "unknown" if summary.lag is None else f"{summary.lag:,}"),
         ("duration", f"{summary.duration_s:,.1f} s"),

@@ -147,6 +147,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     Args:
         circuits: closed, open or half_open, by dependency.
+        circuit_transitions: by dependency, how often its circuit came into each state.
         flood: which limit of [flood] is reached; None: there is no flood.
         queues: items between stages, by the stage that takes them.
         bytes: held of each pool.
@@ -165,6 +166,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     topics_in_flight: dict[str, int]
     delay_queue: DelayStatus
     circuits: dict[str, str]
+    circuit_transitions: dict[str, dict[str, int]] = {}
     flood: str | None
     queues: dict[str, Queue]
     bytes: dict[str, Queue]

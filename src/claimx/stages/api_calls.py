@@ -15,6 +15,10 @@ from claimx.stages.pool import Waiters
 from claimx.stages.progress import asking
 from claimx.stages.runtime import Runtime
 from claimx.stages.work import Work
+from claimx.telemetry.context import About
+
+_MOST_NAMED = 5
+"""Of the items that share a call, so many are named in a line about it."""
 
 
 class ApiCalls:
@@ -85,7 +89,7 @@ class ApiCalls:
 
     async def _make(self, call: "_Call") -> None:
         call.begin()
-        with self._progress.work(type(call.request).__name__):
+        with About(call), self._progress.work(type(call.request).__name__):
             call.result = await captured(self._guard.call(call, self._circuit, lambda: self._send(call)))
         call.ended.wake()
         self._free += 1
@@ -133,6 +137,18 @@ class _Call:
     @property
     def is_wanted(self) -> bool:
         return any(work.is_wanted for work in self.callers)
+
+    def ids(self) -> dict[str, object]:
+        """Name the item in the log, or what those that share the call have in common."""
+        works = list(self.callers)
+        if len(works) == 1:
+            return works[0].ids()
+        return {
+            "stage": works[0].stage,
+            "project_id": self.project_id,
+            "items": len(works),
+            "event_ids": [work.task.event_id for work in works[:_MOST_NAMED]],
+        }
 
     def begin(self) -> None:
         """Leave the line: nobody ages for having stood in it."""

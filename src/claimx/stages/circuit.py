@@ -41,6 +41,8 @@ class Circuit:
         self._log = log
         self._counters = counters
         self._until = 0.0
+        self._opened_at = 0.0
+        self._probes = 0
         self._sick: set[Hashable] = set()
         self._refused: set[str] = set()
         self._changed = Waiters()
@@ -68,7 +70,7 @@ class Circuit:
             if self.state is State.HALF_OPEN:
                 await self._changed.wait()
             elif loop.time() >= self._until:
-                self._become(State.HALF_OPEN)
+                self._probe()
                 return True
             else:
                 timer = loop.call_at(self._until, self._changed.wake)
@@ -85,7 +87,7 @@ class Circuit:
         self._refused.clear()
         if self.state is not State.CLOSED:
             self._become(State.CLOSED)
-            self._log.info("circuit.closed", dependency=self.name)
+            self._log.info("circuit.closed", dependency=self.name, open_s=self._open_s(), probes=self._probes)
             self._changed.wake()
 
     def failed(self, item: Hashable, *, is_probe: bool, patience_s: float = 0.0) -> None:
@@ -112,12 +114,29 @@ class Circuit:
         if is_probe or (self.state is State.CLOSED and len(self._refused) >= _REFUSED_PROJECTS):
             self._open("credential", len(self._refused), self.reset_s)
 
-    def _open(self, reason: str, items: int, seconds: float) -> None:
+    def _probe(self) -> None:
+        self._probes += 1
+        self._become(State.HALF_OPEN)
+        self._log.info("circuit.half_opened", dependency=self.name, open_s=self._open_s())
+
+    def _open(self, reason: str, count: int, seconds: float) -> None:
+        """Open, or after a probe open again.
+
+        Args:
+            count: items that failed, or projects that were refused.
+        """
+        now = asyncio.get_running_loop().time()
         if self.state is State.CLOSED:
-            self._log.warning("circuit.opened", dependency=self.name, reason=reason, items=items)
+            self._opened_at, self._probes = now, 0
+            self._log.warning("circuit.opened", dependency=self.name, reason=reason, count=count)
+        else:
+            self._log.warning("circuit.reopened", dependency=self.name, reason=reason, open_s=self._open_s())
         self._become(State.OPEN)
-        self._until = asyncio.get_running_loop().time() + seconds
+        self._until = now + seconds
         self._changed.wake()
+
+    def _open_s(self) -> float:
+        return round(asyncio.get_running_loop().time() - self._opened_at, 1)
 
     def _become(self, state: State) -> None:
         self.state = state

@@ -106,5 +106,6 @@ class Commit:
             self._partitions.is_dirty = True
             return
         self.results["committed"] += 1
+        self._log.debug("offsets.committed", partitions=len(moved))
         for partition, frontier in moved:
             partition.committed = max(partition.committed, frontier)

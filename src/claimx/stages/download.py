@@ -115,6 +115,7 @@ class Download:
         url = link_of(answer, task.media_id)
         work.release()
         work.task = msgspec.structs.replace(_download_task(work), url=url, is_url_cut=False)
+        self._flow.runtime.log.debug("link.refreshed", count=task.refresh_count + 1)
 
     async def _fetch(self, work: Work) -> CachedFile:
         body = Body(work, self._sources.host, self._sources.spool, self._flow.pools, self._settings)

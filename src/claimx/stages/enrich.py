@@ -98,7 +98,11 @@ class Enrich:
 
     def _preflight(self, work: Work, task: EnrichmentTask, project_id: str | None = None) -> Work:
         self._flow.runtime.counters.preflights += 1
-        return Work("enrich", project_task(task, self._flow.runtime.clock.now(), project_id), work.receipt)
+        preflight = Work(
+            "enrich", project_task(task, self._flow.runtime.clock.now(), project_id), work.receipt
+        )
+        self._flow.runtime.log.debug("project.requested", **preflight.ids())
+        return preflight
 
     async def _fetch_project(self, work: Work) -> None:
         try:

@@ -79,12 +79,16 @@ class Fates:
             await self._report(failed(work.stage, task, verdict, now))
         match verdict:
             case RetryLater():
-                await self.park(work, verdict)
+                await self.park(work, verdict, error.detail)
             case BuryIt():
                 await self.bury(work, Failure(type(error).__name__, verdict.code, verdict.detail))
 
-    async def park(self, work: Work, verdict: RetryLater) -> None:
-        """Put the item into the delay queue; the child closes after the fsync."""
+    async def park(self, work: Work, verdict: RetryLater, detail: str = "") -> None:
+        """Put the item into the delay queue; the child closes after the fsync.
+
+        Args:
+            detail: of the failure, for people.
+        """
         now = self._runtime.clock.now()
         task = retried(to_keep(work.task), verdict)
         row = DelayRow(
@@ -100,7 +104,11 @@ class Fates:
         self._settlement.delay_counts.parked += inserted
         self._runtime.counters.parked[work.stage, area_of(verdict.code)] += 1
         self._runtime.log.info(
-            "item.parked", **_naming(work), code=verdict.code, delay_s=round(verdict.delay_s, 1)
+            "item.parked",
+            **work.ids(),
+            code=verdict.code,
+            detail=detail,
+            delay_s=round(verdict.delay_s, 1),
         )
         self.parks += 1
         self.parked.wake()
@@ -124,7 +132,7 @@ class Fates:
         self._settlement.in_flight.seal(work.receipt)
         await self.produce(letter)
         self._runtime.log.warning(
-            "item.dead_lettered", **_naming(work), code=failure.code, detail=failure.detail
+            "item.dead_lettered", **work.ids(), code=failure.code, detail=failure.detail
         )
         self._settlement.close(work.receipt, Outcome.DEAD_LETTERED)
 
@@ -142,19 +150,5 @@ class Fates:
         if isinstance(work.content, Path):
             await self._spool.remove(work.content)
         work.release()
-        self._runtime.log.debug("item.dropped", **_naming(work))
+        self._runtime.log.debug("item.dropped", **work.ids())
         self._settlement.drop(work.receipt)
-
-
-def _naming(work: Work) -> dict[str, object]:
-    task, origin = work.task, work.task.origin
-    return {
-        "stage": work.stage,
-        "event_id": task.event_id,
-        "project_id": task.project_id,
-        "child": task.child,
-        "attempt": task.attempt,
-        "topic": origin.topic,
-        "partition": origin.partition,
-        "offset": origin.offset,
-    }

@@ -67,6 +67,9 @@ class Flush:
 
     def _count(self, cycle: Cycle, seconds: float) -> None:
         counters, now = self._flow.runtime.counters, self._flow.runtime.clock.now()
+        self._flow.runtime.log.debug(
+            "flush.committed", rows=cycle.rows, receipts=len(cycle.concluded), seconds=round(seconds, 3)
+        )
         counters.flushes += 1
         counters.flushed_rows += cycle.rows
         counters.flushed_at = now

@@ -19,6 +19,7 @@ from claimx.stages.fates import Fates
 from claimx.stages.progress import outside
 from claimx.stages.runtime import Runtime
 from claimx.stages.work import Work
+from claimx.telemetry.context import About
 
 T = TypeVar("T")
 
@@ -61,11 +62,14 @@ class Guard:
         self._runtime = runtime
 
     async def run(self, work: Work, body: Callable[[Work], Awaitable[None]]) -> None:
-        """Run one pass of a stage over one item; whatever it raises becomes the item's fate."""
-        with self._runtime.board[work.stage].work(work.task.event_id):
-            await self._run(work, body)
+        """Run one pass of a stage over one item; whatever it raises becomes the item's fate.
 
-    async def _run(self, work: Work, body: Callable[[Work], Awaitable[None]]) -> None:
+        What is logged meanwhile carries the item's ids.
+        """
+        with About(work), self._runtime.board[work.stage].work(work.task.event_id):
+            await self._pass(work, body)
+
+    async def _pass(self, work: Work, body: Callable[[Work], Awaitable[None]]) -> None:
         if not work.receipt.is_wanted:
             await self._fates.drop(work)
             return
@@ -94,6 +98,13 @@ class Guard:
             try:
                 return await _once(caller, circuit, request, is_probe=is_probe)
             except (TransientError, AuthError) as error:
+                self._runtime.log.debug(
+                    "call.failed",
+                    dependency=circuit.name,
+                    code=error.code,
+                    detail=error.detail,
+                    is_probe=is_probe,
+                )
                 if is_probe:
                     raise DependencyDownError(
                         error.code, error.detail, retry_after_s=circuit.reset_s

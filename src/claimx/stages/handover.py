@@ -12,6 +12,7 @@ from claimx.stages.progress import outside
 from claimx.stages.runtime import Runtime
 from claimx.stages.settle import Settlement
 from claimx.stages.work import Work
+from claimx.telemetry.context import About
 
 
 class HandOver:
@@ -33,14 +34,19 @@ class HandOver:
                 group.create_task(self._hand_on(work))
 
     async def _hand_on(self, work: Work) -> None:
-        self._settlement.in_flight.seal(work.receipt)
         work.stage = self._stage
+        with About(work):
+            await self._forward(work)
+
+    async def _forward(self, work: Work) -> None:
+        self._settlement.in_flight.seal(work.receipt)
         with outside("broker"):
             is_taken = await self._runtime.redo.until_done(
                 "handover.failed", lambda: self._port.put(self._stage, work.task), stage=self._stage
             )
         if is_taken:
             work.release()
+            self._runtime.log.debug("item.forwarded")
             self._settlement.close(work.receipt, Outcome.FORWARDED)
         else:
             await self._fates.bury(work, Failure("PermanentError", "task.too_large", "the topic refuses it"))

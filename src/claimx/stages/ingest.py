@@ -44,7 +44,7 @@ class Ingest:
             elif isinstance(item, Malformed):
                 self._flow.poison.bury("ingest", item, receipt)
             else:
-                self._settlement.close(receipt, Outcome.SKIPPED)
+                self._skip(receipt, "tombstone")
         self._end_run(intake)
         if intake.chunks:
             await self._buffer.add_events(intake.chunks)
@@ -66,15 +66,20 @@ class Ingest:
         key = ("ingest", event.event_id, "")
         if receipt.origin.topic != self._replay_topic and self._settlement.in_flight.was_committed(key):
             self._runtime.counters.duplicates["skipped"] += 1
-            self._settlement.close(receipt, Outcome.SKIPPED)
+            self._skip(receipt, "committed")
             return
         if not self._settlement.in_flight.enlist(receipt, key):
             self._runtime.counters.duplicates["joined"] += 1
+            self._runtime.log.debug("record.joined", event_id=event.event_id, **receipt.origin._asdict())
             return
         receipt.open = 2  # the row, and the enrichment
         intake.chunks.append(EventChunk(receipt, [event], event.size_bytes))
         task = enrichment_task(event, receipt.origin, receipt.began_at)
         intake.works.append(Work("enrich", task, receipt))
+
+    def _skip(self, receipt: Receipt, reason: str) -> None:
+        self._runtime.log.debug("record.skipped", reason=reason, **receipt.origin._asdict())
+        self._settlement.close(receipt, Outcome.SKIPPED)
 
 
 class _Sorted:

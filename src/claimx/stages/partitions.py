@@ -5,6 +5,7 @@ from collections import Counter
 from claimx.domain.ledger import TopicCounts
 from claimx.domain.outcomes import Outcome
 from claimx.domain.receipts import Partition, Receipt
+from claimx.domain.times import Micros
 from claimx.stages.pool import Waiters
 
 
@@ -79,6 +80,15 @@ class Partitions:
     def in_flight(self, topic: str) -> int:
         """Records of a topic that are received and not settled; may be asked from any thread."""
         return sum(p.unsettled for p in list(self.owned.values()) if p.topic == topic)
+
+    def times(self) -> tuple[Micros | None, Micros | None]:
+        """When the oldest record that is not committed, and the newest one that is, were written to Kafka."""
+        oldest = [p.ages.oldest(p.committed) for p in self.owned.values()]
+        newest = [p.ages.newest(p.committed) for p in self.owned.values()]
+        return (
+            min((at for at in oldest if at is not None), default=None),
+            max((at for at in newest if at is not None), default=None),
+        )
 
     def violation(self) -> str | None:
         """What breaks I1 at this moment, or None."""

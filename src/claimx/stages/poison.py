@@ -11,6 +11,7 @@ from claimx.stages.fates import Fates
 from claimx.stages.pool import Waiters
 from claimx.stages.runtime import Runtime
 from claimx.stages.settle import Settlement
+from claimx.telemetry.context import About, Named
 
 
 class Poison:
@@ -41,13 +42,9 @@ class Poison:
 
     async def _bury(self, stage: str, item: Malformed, receipt: Receipt) -> None:
         with self._runtime.board["poison"].work(stage):
-            await self._bury_now(stage, item, receipt)
-
-    async def _bury_now(self, stage: str, item: Malformed, receipt: Receipt) -> None:
-        origin = receipt.origin
-        await self._fates.produce(dead_letter.of_record(stage, item, origin, self._runtime.clock.now()))
+            letter = dead_letter.of_record(stage, item, receipt.origin, self._runtime.clock.now())
+            with About(Named(stage=stage, **receipt.origin._asdict())):
+                await self._fates.produce(letter)
+                self._runtime.log.warning("item.dead_lettered", code=item.code, detail=item.detail)
         receipt.error_code = item.code
-        self._runtime.log.warning(
-            "item.dead_lettered", stage=stage, code=item.code, detail=item.detail, **origin._asdict()
-        )
         self._settlement.close(receipt, Outcome.DEAD_LETTERED)

@@ -1,6 +1,6 @@
 """Rows that the lake can never take: each is buried alone, its neighbours are committed (I5)."""
 
-from claimx.domain.dead_letter import Failure, of_event, of_task
+from claimx.domain.dead_letter import DeadLetter, Failure, of_event, of_task
 from claimx.domain.events import Event
 from claimx.domain.outcomes import Outcome
 from claimx.domain.rows import Row, key_of
@@ -8,6 +8,8 @@ from claimx.domain.tables import TABLES
 from claimx.domain.tasks import Origin
 from claimx.stages.buffer import EVENTS, PROJECTS, Cycle, EventChunk, RowChunk
 from claimx.stages.flow import Flow
+from claimx.stages.work import Work
+from claimx.telemetry.context import About, Named, Subject
 
 _CODE = "lake.bad_row"
 
@@ -24,14 +26,12 @@ class Rejects:
     def add_event(self, event: Event, why: str) -> None:
         """Note an event whose row was rejected by itself."""
         self._events[event.event_id] = why
-        self._flow.runtime.log.error("row.rejected", table=EVENTS, key=event.event_id, detail=why)
 
     def add_row(self, row: Row, why: str) -> None:
         """Note a row that was rejected by itself."""
         self._rows[row.table, _key(row)] = why
         if row.table == PROJECTS:
             self._flow.projects.forget(_key(row))
-        self._flow.runtime.log.error("row.rejected", table=row.table, key=_key(row), detail=why)
 
     async def bury(self) -> None:
         """Produce a dead letter for each rejected row and each receipt that it belongs to."""
@@ -75,10 +75,15 @@ class Rejects:
             if event.event_id in self._events:
                 origin = Origin(topic, partition, event.offset)
                 failure = Failure("RowsRejectedError", _CODE, self._events[event.event_id])
+                letter = of_event(event, origin, failure, self._flow.runtime.clock.now())
                 self._flow.settlement.in_flight.seal(chunk.receipt)
-                await self._flow.fates.produce(
-                    of_event(event, origin, failure, self._flow.runtime.clock.now())
+                about = Named(
+                    stage="ingest",
+                    event_id=event.event_id,
+                    project_id=event.project_id,
+                    **origin._asdict(),
                 )
+                await self._bury(letter, failure, about, (EVENTS, event.event_id))
 
     async def _bury_rows(self, chunk: RowChunk) -> None:
         for row in chunk.rows:
@@ -87,7 +92,17 @@ class Rejects:
                 failure, child = Failure("RowsRejectedError", _CODE, why), f"row:{row.table}:{_key(row)}"
                 letter = of_task(chunk.stage, chunk.task, child, failure, self._flow.runtime.clock.now())
                 self._flow.settlement.in_flight.seal(chunk.receipt)
-                await self._flow.fates.produce(letter)
+                about = Work(chunk.stage, chunk.task, chunk.receipt)
+                await self._bury(letter, failure, about, (row.table, _key(row)))
+
+    async def _bury(
+        self, letter: DeadLetter, failure: Failure, about: Subject, place: tuple[str, str]
+    ) -> None:
+        with About(about):
+            await self._flow.fates.produce(letter)
+            self._flow.runtime.log.error(
+                "row.rejected", code=failure.code, table=place[0], key=place[1], detail=failure.detail
+            )
 
 
 def _key(row: Row) -> str:

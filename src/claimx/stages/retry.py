@@ -15,6 +15,7 @@ from claimx.stages.pool import Budget
 from claimx.stages.runtime import Runtime
 from claimx.stages.settle import Settlement
 from claimx.stages.work import Work
+from claimx.telemetry.context import About
 
 _BATCH = 100
 _DIED = "the process died {} times in a row while it worked on this"
@@ -119,10 +120,12 @@ class Retry:
             return
         work = Work(stage, task, receipt)
         work.is_retry = True
-        if is_suspect(taken.crashes):
-            await self._fates.fail(work, PermanentError("retry.crashed", _DIED.format(taken.crashes)))
-        else:
-            await sends[stage]([work])
+        with About(work):
+            self._runtime.log.debug("item.retried", code=taken.row.code, crashes=taken.crashes)
+            if is_suspect(taken.crashes):
+                await self._fates.fail(work, PermanentError("retry.crashed", _DIED.format(taken.crashes)))
+            else:
+                await sends[stage]([work])
 
     async def _wait(self, seconds: float | None) -> None:
         loop = asyncio.get_running_loop()

@@ -23,7 +23,7 @@ class Take:
 
     async def take(self, batch: RecordBatch) -> None:
         """Take one batch in: its bytes are held, its position is noted."""
-        now = self._flow.runtime.clock.now()
+        now, log = self._flow.runtime.clock.now(), self._flow.runtime.log
         works: list[Work] = []
         for item in batch.items:
             receipt = Receipt.of(batch.partition, item.offset, item.size_bytes, now)
@@ -35,6 +35,7 @@ class Take:
             elif isinstance(item, Malformed):
                 self._flow.poison.bury(self._stage, item, receipt)
             else:
+                log.debug("record.skipped", reason="tombstone", **receipt.origin._asdict())
                 self._flow.settlement.close(receipt, Outcome.SKIPPED)
         if works:
             await self._send(works)
@@ -46,5 +47,8 @@ class Take:
         key = (self._stage, task.event_id, task.child)
         if not self._flow.settlement.in_flight.enlist(receipt, key):
             self._flow.runtime.counters.duplicates["joined"] += 1
+            self._flow.runtime.log.debug(
+                "record.joined", stage=self._stage, event_id=task.event_id, **receipt.origin._asdict()
+            )
             return []
         return [Work(self._stage, task, receipt)]

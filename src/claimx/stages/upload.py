@@ -59,6 +59,7 @@ class Upload:
         work.release()
         self._flow.runtime.counters.files += 1
         self._flow.runtime.counters.file_bytes += cached.size_bytes
+        self._flow.runtime.log.debug("file.stored", bytes=cached.size_bytes)
         now = self._flow.runtime.clock.now()
         await self._report(completed(cached, now))
         row = attachment_row(cached, key, now)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Hashable
 from pathlib import Path
 
 from claimx.domain.receipts import Receipt
-from claimx.domain.tasks import Origin, Task, aged_less, first_tried
+from claimx.domain.tasks import Origin, Task, aged_less, first_tried, media_of
 from claimx.domain.times import SECOND, Micros
 from claimx.stages.pool import Budget
 
@@ -50,6 +50,19 @@ class Work:
     def project_id(self) -> str:
         """Whose data it is about."""
         return self.task.project_id
+
+    def ids(self) -> dict[str, object]:
+        """What names it in the log, as it is now."""
+        task, media_id = self.task, media_of(self.task)
+        return {
+            "stage": self.stage,
+            "event_id": task.event_id,
+            "project_id": task.project_id,
+            **({"media_id": media_id} if media_id is not None else {}),
+            "child": task.child,
+            "attempt": task.attempt,
+            **task.origin._asdict(),
+        }
 
     @property
     def is_wanted(self) -> bool:

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from claimx.domain.times import Micros
+from claimx.telemetry.log import suppressed_lines
 from claimx.telemetry.measures import Measures
 
 
@@ -55,3 +56,8 @@ class Counters:
     parked: Counter[tuple[str, str]] = field(default_factory=Counter)
     dead_letters: Counter[tuple[str, str]] = field(default_factory=Counter)
     measures: Measures = field(default_factory=Measures)
+
+    @property
+    def log_lines_suppressed(self) -> int:
+        """Lines that were left out of the log, because others like them had been told."""
+        return suppressed_lines()

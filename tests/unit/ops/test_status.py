@@ -61,6 +61,13 @@ def test_text_has_every_number() -> None:
     ]
 
 
+def test_transitions_of_circuits_are_told_where_there_were_any() -> None:
+    moved = msgspec.structs.replace(
+        WELL, circuit_transitions={"api": {"closed": 1, "half_open": 2, "open": 2}}
+    )
+    assert "  api        closed 1, half_open 2, open 2" in as_text(moved).splitlines()
+
+
 def test_what_is_not_known_is_not_guessed() -> None:
     delay = DelayStatus(counts=DelayCounts(), waiting=None, due=None, by_stage=None)
     text = as_text(

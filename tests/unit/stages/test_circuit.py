@@ -12,9 +12,11 @@ from claimx.telemetry.counters import Counters
 class Told:
     def __init__(self) -> None:
         self.events: list[str] = []
+        self.fields: dict[str, dict[str, object]] = {}
 
     def debug(self, event: str, **fields: object) -> None:
         self.events.append(event)
+        self.fields[event] = fields
 
     info = warning = error = debug
 
@@ -64,7 +66,7 @@ async def test_open_lets_one_probe_through_and_its_answer_lets_all(log: Told) ->
         assert circuit.state is State.HALF_OPEN
         circuit.answered()
     assert sorted(task.result() for task in waiting) == [False, False, False, True]
-    assert log.events == ["circuit.opened", "circuit.closed"]
+    assert log.events == ["circuit.opened", "circuit.half_opened", "circuit.closed"]
 
 
 async def test_a_failed_probe_opens_again_and_the_next_one_is_another(log: Told) -> None:
@@ -74,6 +76,28 @@ async def test_a_failed_probe_opens_again_and_the_next_one_is_another(log: Told)
         circuit.failed("a", is_probe=True)
         assert circuit.state is State.OPEN
         assert await circuit.enter() is True
+
+
+async def test_every_transition_is_told_with_how_long_it_was_open(log: Told) -> None:
+    circuit = await opened(log)
+    async with asyncio.timeout(5):
+        await circuit.enter()
+        circuit.failed("a", is_probe=True)
+        await circuit.enter()
+    circuit.answered()
+    assert log.events == [
+        "circuit.opened",
+        "circuit.half_opened",
+        "circuit.reopened",
+        "circuit.half_opened",
+        "circuit.closed",
+    ]
+    assert log.fields["circuit.opened"] == {"dependency": "api", "reason": "failures", "count": 3}
+    assert log.fields["circuit.closed"]["probes"] == 2
+    for event in ("circuit.half_opened", "circuit.reopened", "circuit.closed"):
+        open_s = log.fields[event]["open_s"]
+        assert isinstance(open_s, float)
+        assert open_s >= 0
 
 
 async def test_a_credential_refused_for_one_project_is_that_project_s_matter(log: Told) -> None:
