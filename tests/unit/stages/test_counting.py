@@ -124,7 +124,7 @@ async def test_writes_are_counted_by_how_they_end_and_events_by_how_long_they_to
     for offset, row in enumerate(rows):
         row.event_type, row.offset = "PROJECT_CONVERSATION_UPDATED", offset
     ago = WallClock().now() - 400 * SECOND
-    await flushed(pipeline, lake, RecordBatch(partition, rows, 3, 0, ago))
+    await flushed(pipeline, lake, RecordBatch(partition, rows, 3, 0, (ago, ago)))
     counters = pipeline.flow.runtime.counters
     assert {
         each: counters.lake_writes["claimx_events", each] for each in ("conflict", "failed", "committed")
