@@ -9,9 +9,11 @@ import pytest
 
 from claimx.telemetry.catalogue import CATALOGUE
 from support.kafka import Broker
+from support.probes import ask, wait_for
 from support.prometheus import named_in, needs_prometheus, prometheus_on
 from support.rig import CLAIMX, rig_on, wait_until
 from support.scrapes import Sampling, Scrape, port_of, scrape
+from support.stuck import command
 
 MOST_SERIES = 2500
 OUTCOMES = ("committed", "forwarded", "parked", "dead_lettered", "skipped", "revoked")
@@ -66,6 +68,22 @@ def test_totals_are_those_of_the_summary_and_the_laws_hold_at_every_moment(
     labels = {pair for each in last.values.values() for pairs in each for pair in pairs}
     values = {value for name, value in labels if name not in {"le", "version"}} - names
     assert not [value for value in values if re.search(r"[0-9]{4}|[/:@]|\.com|\.[0-9]", value)]
+
+
+@pytest.mark.timeout(240)
+def test_metrics_are_answered_while_the_event_loop_is_blocked(broker: Broker, tmp_path: Path) -> None:
+    with rig_on(broker, tmp_path, 71, 20) as rig:
+        daemon = rig.run(rig.config(), command=command("block_the_loop"))
+        port = port_of(daemon.log)
+        assert scrape(port).total("claimx_state") == 1
+        wait_for(daemon, "/startupz", 200)
+        rig.start_feed()
+        wait_for(daemon, "/health/live", 503)
+        found = scrape(port)
+        assert ask(daemon, "/health/live").status == 503, "the block was over: make it longer"
+    assert found.broken_laws() == []
+    assert found.total("claimx_records_in_flight") > 0
+    assert found.total("claimx_stage_unmoved_seconds", stage="enrich") > 10
 
 
 @needs_prometheus

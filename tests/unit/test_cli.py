@@ -14,6 +14,7 @@ TOKEN = "dXNlcjpwYXNzd29yZA=="
 GOOD = f'[api]\ntoken = "{TOKEN}"\n[lake]\ntables_url = "t"\nfiles_url = "f"\n'
 HEAVY = (
     "polars",
+    "prometheus_client",
     "deltalake",
     "aiohttp",
     "confluent_kafka",

@@ -22,12 +22,13 @@ _NO_TIMESTAMP = -1
 
 
 class _Pile:
-    __slots__ = ("items", "position", "recorded_at", "size")
+    __slots__ = ("first", "items", "last", "position", "size")
 
     def __init__(self) -> None:
         self.items: list[Item] = []
+        self.first: Message | None = None
+        self.last: Message | None = None
         self.position = 0
-        self.recorded_at: Micros | None = None
         self.size = 0
 
 
@@ -58,17 +59,25 @@ def sort_out(
         if error is not None:
             pile.position = max(pile.position, offset)
             continue
-        if not pile.items:
-            pile.recorded_at = _timestamp(message)
         item = _item(message, offset, read, now)
+        if pile.first is None:
+            pile.first = message
+        pile.last = message
         pile.items.append(item)
         pile.size += item.size_bytes
         pile.position = offset + 1
     return [
-        RecordBatch(handles[place], pile.items, pile.position, pile.size, pile.recorded_at)
+        RecordBatch(handles[place], pile.items, pile.position, pile.size, _times(pile))
         for place, pile in piles.items()
         if place in handles
     ]
+
+
+def _times(pile: _Pile) -> tuple[Micros, Micros] | None:
+    if pile.first is None or pile.last is None:
+        return None
+    first, last = pile.first.timestamp()[1], pile.last.timestamp()[1]
+    return None if _NO_TIMESTAMP in {first, last} else (first * 1000, last * 1000)
 
 
 def refuse(error: KafkaError, message: Message) -> None:
@@ -89,11 +98,6 @@ def refuse(error: KafkaError, message: Message) -> None:
         KafkaError.GROUP_AUTHORIZATION_FAILED,
     }:
         raise EngineError(f"{where}: {error.name()}: {error.str()}")
-
-
-def _timestamp(message: Message) -> Micros | None:
-    _, millis = message.timestamp()
-    return None if millis == _NO_TIMESTAMP else millis * 1000
 
 
 def _item(message: Message, offset: int, read: Read, now: Micros) -> Item:

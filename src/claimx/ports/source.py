@@ -21,14 +21,14 @@ class RecordBatch:
     Args:
         position: the offset after all that the consumer has seen, trailing transaction markers included.
         size_bytes: the sum of the items' sizes.
-        recorded_at: the Kafka timestamp of the first item; None where there is none.
+        times: when the first and the last of them were written, by Kafka's clock; None where nobody knows.
     """
 
     partition: Partition
     items: Sequence[Item]
     position: int
     size_bytes: int
-    recorded_at: Micros | None = None
+    times: tuple[Micros, Micros] | None = None
 
 
 class Assignments(Protocol):

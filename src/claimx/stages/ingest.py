@@ -91,7 +91,7 @@ class _Sorted:
         self.works: list[Work] = []
         self._partition = batch.partition
         self._now = now
-        self._recorded_at = now if batch.recorded_at is None else batch.recorded_at
+        self._recorded_at = now if batch.times is None else batch.times[0]
 
     def receipt(self, offset: int, size_bytes: int, run: Sequence[Event] = ()) -> Receipt:
         receipt = Receipt.of(self._partition, offset, size_bytes, self._now, run=run)

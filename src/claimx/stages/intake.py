@@ -96,6 +96,6 @@ class Intake:
 
 def _note_age(batch: RecordBatch) -> None:
     """Before anything is waited for: what waits here gets older, too."""
-    if batch.items and batch.recorded_at is not None:
+    if batch.items and batch.times is not None:
         partition, first, last = batch.partition, batch.items[0].offset, batch.items[-1].offset
-        partition.ages.note(first, last + 1, batch.recorded_at, partition.committed)
+        partition.ages.note(first, last + 1, batch.times[0], partition.committed)

@@ -28,7 +28,7 @@ class Take:
         for item in batch.items:
             receipt = Receipt.of(batch.partition, item.offset, item.size_bytes, now)
             receipt.stage = self._stage
-            receipt.recorded_at = now if batch.recorded_at is None else batch.recorded_at
+            receipt.recorded_at = now if batch.times is None else batch.times[0]
             self._flow.settlement.begin(receipt)
             if isinstance(item, TaskRecord):
                 works += self._begun(item, receipt)

@@ -19,8 +19,8 @@ from claimx.stages.ingest import Ingest
 from claimx.stages.pipeline import Pipeline
 from claimx.stages.work import Work
 from support import payloads
-from support.flows import flow_of, pipeline_of
-from support.lakes import event
+from support.flows import NoSource, flow_of, pipeline_of
+from support.lakes import NOW, event
 
 
 class Api:
@@ -124,7 +124,7 @@ async def test_writes_are_counted_by_how_they_end_and_events_by_how_long_they_to
     for offset, row in enumerate(rows):
         row.event_type, row.offset = "PROJECT_CONVERSATION_UPDATED", offset
     ago = WallClock().now() - 400 * SECOND
-    await flushed(pipeline, lake, RecordBatch(partition, rows, 3, 0, ago))
+    await flushed(pipeline, lake, RecordBatch(partition, rows, 3, 0, (ago, ago)))
     counters = pipeline.flow.runtime.counters
     assert {
         each: counters.lake_writes["claimx_events", each] for each in ("conflict", "failed", "committed")
@@ -153,3 +153,30 @@ async def test_copies_are_counted_by_what_becomes_of_them() -> None:
         copy.event_type, copy.offset = "PROJECT_CREATED", offset
         await ingest.take(RecordBatch(partition, [copy], offset + 1, 0))
     assert pipeline.flow.runtime.counters.duplicates == {"joined": 2}
+
+
+class OneBatch(NoSource):
+    """A consumer that is handed one batch."""
+
+    def __init__(self) -> None:
+        self.batches: list[RecordBatch] = []
+
+    async def get(self) -> RecordBatch | None:
+        return self.batches.pop() if self.batches else None
+
+
+async def test_a_batch_that_waits_for_room_gets_older_too() -> None:
+    source = OneBatch()
+    pipeline = pipeline_of(make_source=lambda _, __: source)
+    partition = pipeline.partitions.assigned("t", 0, 5, "")
+    source.batches = [RecordBatch(partition, [event("e", NOW)], 8, 100, (NOW - SECOND, NOW))]
+    source.batches[0].items[0].offset = 7
+    budget = pipeline.flow.pools.intake
+    await budget.acquire(budget.limit)
+    intake = asyncio.ensure_future(pipeline._intakes[0].run())
+    while partition.ages.oldest(5) is None:
+        await asyncio.sleep(0)
+    assert partition.position == 5, "it was admitted"
+    assert partition.ages.oldest(5) == NOW - SECOND
+    assert partition.ages.oldest(8) is None
+    intake.cancel()
