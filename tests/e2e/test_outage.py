@@ -72,6 +72,13 @@ def test_an_api_that_is_gone_for_two_minutes_costs_no_item_an_attempt(broker: Br
         wait_until(lambda: sum(rig.committed().values()) == rig.manifest.records, "all committed", 120)
         daemon.send(signal.SIGTERM)
         assert daemon.wait(40) == 0, daemon.log()[-2000:]
+        assert len(told(daemon, "circuit.reopened")) <= 5 + (OUTAGE_S + 120) / 10, "probes fill the log"
+        moves = daemon.summary["circuit_transitions"]["api"]
+        assert moves["half_open"] >= OUTAGE_S / 4
+        assert moves["open"] + moves["closed"] >= moves["half_open"]
+        (opened, closed) = told(daemon, "circuit.opened")[0], told(daemon, "circuit.closed")[0]
+        assert closed["open_s"] > OUTAGE_S > opened["count"] >= 5
+        assert any(line["circuits"] for line in told(daemon, "process.progressed"))
         rest = rig.run(config, "--exit-when-idle")
         assert rest.wait(60) == 0, rest.log()[-2000:]
         assert rig.problems() == []

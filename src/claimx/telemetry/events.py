@@ -143,7 +143,7 @@ EVENTS: dict[str, Declared] = {
     "record.skipped": Declared(
         "debug", "A tombstone, or a copy of work that this process has committed.", "reason"
     ),
-    "record.joined": Declared("debug", "A copy of work in flight shares its outcome.", "first"),
+    "record.joined": Declared("debug", "A copy of work in flight shares its outcome."),
     "item.parked": Declared(
         "info", "A pass failed; the item waits in the delay queue.", "code detail delay_s"
     ),

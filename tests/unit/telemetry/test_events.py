@@ -16,19 +16,25 @@ from support.log_doc import DOC, written
 SOURCES = Path(__file__).parents[3] / "src" / "claimx"
 TABLE = SOURCES / "telemetry" / "events.py"
 LEVELS = {"debug", "info", "warning", "error"}
-REDOES = {"until_done": "warning", "_tell_of": "info"}
-"""What logs an event that it is given, and at which level."""
+ITSELF = {"until_done": {"error", "tries"}, "_tell_of": {"partitions"}, "say": set[str]()}
+"""What logs an event that it is given, and the fields that it adds."""
+AT = {"until_done": "warning", "_tell_of": "info"}
+GIVEN_OTHERWISE = {"process.progressed", "results.counted", "control.asked"}
+"""Their fields come from a mapping."""
 
 
-def calls() -> Iterator[tuple[str, str, set[str]]]:
-    """Event, level and names of fields of every place that names an event."""
+def calls() -> Iterator[tuple[str, str | None, set[str]]]:
+    """Event, level (None: by case) and names of fields of every place that names an event."""
     for path in SOURCES.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
                 case ast.Call(
-                    func=ast.Attribute(attr=method), args=[ast.Constant(value=str(event)), *_], keywords=given
-                ) if method in LEVELS | REDOES.keys() and event in EVENTS:
-                    yield event, REDOES.get(method, method), {each.arg for each in given if each.arg}
+                    func=ast.Attribute(attr=method) | ast.Name(id=method),
+                    args=[ast.Constant(value=str(event)), *_],
+                    keywords=given,
+                ) if method in LEVELS | ITSELF.keys() and event in EVENTS:
+                    fields = {each.arg for each in given if each.arg} | ITSELF.get(method, set())
+                    yield event, AT.get(method, method if method in LEVELS else None), fields
 
 
 def named() -> set[str]:
@@ -62,10 +68,23 @@ def test_every_line_has_the_level_and_the_fields_that_are_declared() -> None:
     wrong = [
         f"{event} at {level} with {sorted(fields)}"
         for event, level, fields in calls()
-        if level not in EVENTS[event].levels.split()
+        if (level is not None and level not in EVENTS[event].levels.split())
         or fields - {*EVENTS[event].fields.split(), *IDS, "exc_info"}
     ]
     assert wrong == []
+
+
+def test_every_field_that_is_declared_is_given_somewhere() -> None:
+    given: dict[str, set[str | None]] = {}
+    for event, _, fields in calls():
+        given.setdefault(event, set()).update(fields)
+    unseen = {
+        event: missing
+        for event, declared in EVENTS.items()
+        if event not in GIVEN_OTHERWISE
+        and (missing := set(declared.fields.split()) - given.get(event, set()))
+    }
+    assert unseen == {}
 
 
 @pytest.mark.parametrize("event", EVENTS)
