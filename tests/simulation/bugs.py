@@ -5,6 +5,8 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import msgspec
+
 from claimx.domain.answers import GetMedia
 from claimx.domain.outcomes import Outcome
 from claimx.domain.receipts import InFlight, Key, Lease, Partition, Receipt
@@ -310,6 +312,27 @@ def everything_is_remembered_as_done(_: World, __: str, pipeline: Pipeline, ___:
     pipeline.flow.settlement.in_flight = _Remembering()
 
 
+def a_row_has_seen_too_much(_: World, __: str, pipeline: Pipeline, ___: Ports) -> None:
+    """A later look for files says in its row what it saw, before that is durable."""
+    ask: Any = pipeline.flow.api
+    fates: Any = pipeline.flow.fates
+    original, ask_again = ask.ask, fates.ask_again
+    shown: dict[str, tuple[str, ...]] = {}
+
+    async def noting(work: Any, requests: Sequence[Any]) -> Any:
+        answers = await original(work, requests)
+        for request, answer in zip(requests, answers, strict=True):
+            if isinstance(request, GetMedia):
+                shown[work.task.event_id] = tuple(str(item["mediaID"]) for item in answer.body["data"])
+        return answers
+
+    async def telling(work: Any, code: str) -> None:
+        work.task = msgspec.structs.replace(work.task, seen=shown[work.task.event_id])
+        await ask_again(work, code)
+
+    ask.ask, fates.ask_again = noting, telling
+
+
 BUGS: dict[str, Bug] = {
     bug.__name__: bug
     for bug in (
@@ -332,5 +355,6 @@ BUGS: dict[str, Bug] = {
         the_first_link_is_taken,
         everything_is_remembered_as_done,
         a_crash_is_not_counted,
+        a_row_has_seen_too_much,
     )
 }

@@ -31,6 +31,8 @@ _TYPES = (
 )
 _SIZES = (1024, 1024, 5 * 2**20, 12 * 2**20)
 
+_NAMELESS, _NAMELESS_SHARE, _VISIBILITY_S = "900", 0.3, 300.0
+
 
 @dataclass
 class Story:
@@ -56,8 +58,11 @@ class Stories:
         self.bad_rows: set[str] = set()
         self.project_media: dict[str, list[str]] = {}
         self.arrivals: list[tuple[float, Callable[[int], Item]]] = []
+        lots = random.Random(repr(rng.getstate()[1][:4]))  # without a draw from the history's own
         for number in range(rng.randint(8, 40)):
             self._tell(number)
+        if lots.random() < _NAMELESS_SHARE:
+            self._tell_of_no_file(lots)
         self.arrivals.sort(key=lambda arrival: arrival[0])
 
     def _tell(self, number: int) -> None:
@@ -99,6 +104,24 @@ class Stories:
                     f"{rng.choice(('claimx_attachment_metadata', 'claimx_attachments'))}/{thing}"
                 )
         self._arrive(event)
+
+    def _tell_of_no_file(self, rng: random.Random) -> None:
+        """Tell of a young event that names no file, in a project of its own whose files show while it looks again."""
+        arrival = rng.uniform(0, 0.6 * self.until)
+        things = [str(9000 + n) for n in range(rng.randint(1, 3))]
+        self.project_media[_NAMELESS] = things
+        for thing in things:
+            self.fates[f"file:{thing}"] = rng.choice(("ok", "ok", "permanent"))
+            if rng.random() < 0.5:
+                self.visible_at[thing] = rng.uniform(0, arrival + _VISIBILITY_S)
+        young = 2_000_000_000_000_000
+        event = Event(
+            "e9000", "PROJECT_FILE_ADDED", _NAMELESS, None, None, None, None, young, True, "{}", 0, 1024
+        )
+        story = self.events[event.event_id] = Story(event)
+        self._owe(story)
+        for when in (arrival, *(arrival + 20 * n for n in range(rng.choice((0, 0, 1, 2))))):
+            self.arrivals.append((when, lambda offset: _at(event, offset)))
 
     def _arrive(self, event: Event) -> None:
         rng, when = self.rng, self.rng.uniform(0, 0.6 * self.until)

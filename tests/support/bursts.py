@@ -68,12 +68,14 @@ class Stage:
         self.channel: Channel[Work] = Channel(settings.enrich.queue_items)
         self.enrich = Enrich(flow, settings.enrich, self.channel, self._sink)
 
-    async def take(self, tasks: Sequence[EnrichmentTask]) -> None:
+    async def take(self, tasks: Sequence[EnrichmentTask], *, is_retry: bool = False) -> None:
         """Enrich all of them; returns when each is settled."""
         for task in tasks:
             receipt = Receipt(task.origin, 0, NOW)
             self.flow.settlement.begin(receipt)
-            await self.channel.put([Work("enrich", task, receipt)])
+            work = Work("enrich", task, receipt)
+            work.is_retry = is_retry
+            await self.channel.put([work])
         while self.flow.settlement.live:
             await self.flow.settlement.idle.wait()
 

@@ -152,7 +152,7 @@ class Enrich(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     project_ttl_s: Seconds = 3600.0
     """A project whose answer in the lake is older is fetched again by the next event whose rows refer to it."""
     visibility_s: Seconds = 300.0
-    """How long a project, media or video that the API does not show yet is asked for again."""
+    """How long what the API does not show yet is asked for again, and files by a young event that names none."""
 
 
 class Download(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -198,7 +198,8 @@ class Enrich:
     def _again(self, work: Work, seen: tuple[str, ...] | None) -> list[Work]:
         """What is asked once more, for media that an event of late may be about and the API does not show yet.
 
-        An answer that was asked for ``visibility_s`` after the event shows all.
+        An answer that was asked for ``visibility_s`` after the event shows all. A delay row is parked over before the rows
+        of this pass are durable, so it must not say that they were seen: only a record may, which would come again.
         """
         task = work.task
         if seen is None or not isinstance(task, EnrichmentTask) or work.asked_at is None:
@@ -206,7 +207,13 @@ class Enrich:
         age_s = (work.asked_at - min(task.ingested_at, task.first_tried_at)) / SECOND
         if age_s >= self._flow.policy.visibility_s:
             return []
-        return [Work("enrich", msgspec.structs.replace(task, seen=seen, attempt=1), work.receipt)]
+        return [
+            Work(
+                "enrich",
+                msgspec.structs.replace(task, seen=task.seen if work.is_retry else seen, attempt=1),
+                work.receipt,
+            )
+        ]
 
     def _learn(self, row: Row) -> None:
         """Only a row that an answer gave makes a project known; one that an event set a flag in does not."""
