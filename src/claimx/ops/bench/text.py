@@ -40,8 +40,8 @@ def point_lines(point: Point, unit: str) -> Iterator[str]:
     yield f"  wall s        {_told(point.wall_s)}"
     yield f"  bottleneck    {point.bottleneck}"
     for title, numbers in (("shares", point.shares), ("counted", point.numbers)):
-        if numbers:
-            listed = ", ".join(f"{name} {value:,g}" for name, value in numbers.items())
+        listed = ", ".join(f"{name} {value:,g}" for name, value in numbers.items() if value)
+        if listed:
             yield f"  {title:<12}  {listed}"
     for rival in point.rivals:
         yield f"  {_ratio(rival)}"
