@@ -7,8 +7,10 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
-from support.rig import CLAIMX
+from support.kafka import Broker
+from support.rig import CLAIMX, wait_until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -125,3 +127,16 @@ def test_a_time_that_is_over_leaves_points_out_and_says_so(tmp_path: Path) -> No
     done = bench("retry", "--rows", "20000", "--producers", "1,2", "--limit-s", "1", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.rstrip().endswith("the time was over before every point had all its rounds")
+
+
+@pytest.mark.kafka
+def test_a_broker_of_ones_own_is_left_as_it_was(broker: Broker, tmp_path: Path) -> None:
+    report = measured("ingest", "--events", "500", "--broker", broker.bootstrap_servers, cwd=tmp_path)
+    assert report["broker"] == broker.bootstrap_servers
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    wait_until(
+        lambda: not [name for name in admin.list_topics().topics if name.startswith("claimx-bench")],
+        "the topics are gone",
+    )
+    groups = admin.list_consumer_groups().result(10).valid
+    assert not [group.group_id for group in groups if group.group_id.startswith("claimx-bench")]

@@ -40,12 +40,18 @@ def create_topics(servers: str, topics: Sequence[str], partitions: int) -> None:
         future.result(_BROKER_S)
 
 
-def delete_topics(servers: str, topics: Sequence[str]) -> None:
-    """Delete topics that a benchmark made; one that cannot be deleted stays."""
+def clean_up(servers: str, prefix: str) -> None:
+    """Delete the topics and groups whose names begin so; what the broker does not delete stays."""
     admin = AdminClient({"bootstrap.servers": servers})
-    for future in admin.delete_topics(list(topics)).values():
-        with suppress(KafkaException):
-            future.result(_BROKER_S)
+    with suppress(KafkaException):
+        topics = [name for name in admin.list_topics(timeout=_BROKER_S).topics if name.startswith(prefix)]
+        listed = admin.list_consumer_groups(request_timeout=_BROKER_S).result(_BROKER_S).valid
+        groups = [group.group_id for group in listed if group.group_id.startswith(prefix)]
+        pending = [*admin.delete_topics(topics).values()] if topics else []
+        pending += [*admin.delete_consumer_groups(groups).values()] if groups else []
+        for future in pending:
+            with suppress(KafkaException):
+                future.result(_BROKER_S)
 
 
 def fill(servers: str, topic: str, records: Iterable[Produced]) -> int:

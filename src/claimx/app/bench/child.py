@@ -57,7 +57,7 @@ async def _plain(job: jobs.Fill | jobs.BareLoop) -> Sample:
         case jobs.Fill():
             return await timed(asyncio.to_thread(fill, job.servers, job.topic, _produced(job)))
         case jobs.BareLoop():
-            group_id = f"claimx-bench-{uuid4()}"
+            group_id = f"{job.topic}-bare-{uuid4()}"
             loop = asyncio.to_thread(
                 bare_loop, job.servers, job.topic, job.records, group_id, is_whole=job.is_whole
             )

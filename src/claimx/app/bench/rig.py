@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from claimx.adapters.kafka_bench import create_topics, delete_topics
+from claimx.adapters.kafka_bench import clean_up, create_topics
 from claimx.app.bench import jobs
 from claimx.config.tree import Topics
 from claimx.errors import EngineError
@@ -26,7 +26,7 @@ class Rig:
     """Everything is below ``scratch`` and ends with ``stack``.
 
     Args:
-        broker: ``host:port`` in place of the embedded one. Topics made there are deleted in the end.
+        broker: ``host:port`` in place of the embedded one. Topics and groups made there are deleted in the end.
     """
 
     def __init__(self, scratch: Path, stack: AsyncExitStack, broker: str | None) -> None:
@@ -50,7 +50,7 @@ class Rig:
             return
         self.servers = self._external
         await asyncio.to_thread(create_topics, self.servers, names, PARTITIONS)
-        self._stack.push_async_callback(asyncio.to_thread, delete_topics, self.servers, names)
+        self._stack.push_async_callback(asyncio.to_thread, clean_up, self.servers, self.scratch.name)
 
     async def start_server(self, module: str, name: str, *arguments: str) -> Mapping[str, str]:
         """Start a server and return what it announces."""
