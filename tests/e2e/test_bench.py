@@ -129,6 +129,19 @@ def test_a_time_that_is_over_leaves_points_out_and_says_so(tmp_path: Path) -> No
     assert done.stdout.rstrip().endswith("the time was over before every point had all its rounds")
 
 
+def test_a_signal_ends_a_run_and_leaves_nothing(tmp_path: Path) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    command = [CLAIMX, "bench", "retry", "--rows", "100000", "--producers", "1", "--dir", str(scratch)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        wait_until(lambda: list(scratch.glob("*/*.sqlite")), "it measures")
+        running.terminate()
+        assert running.wait(60) == 130
+        assert running.stdout is not None
+        assert running.stdout.read() == b""
+    assert list(scratch.iterdir()) == []
+
+
 @pytest.mark.kafka
 def test_a_broker_of_ones_own_is_left_as_it_was(broker: Broker, tmp_path: Path) -> None:
     report = measured("ingest", "--events", "500", "--broker", broker.bootstrap_servers, cwd=tmp_path)

@@ -17,7 +17,7 @@ Every measurement is a process of its own; claimx and what it is compared with t
 
 \b
 Exit codes: 0 measured, 1 failed, 2 wrong usage, 3 slower than the kept run by
-more than --tolerance, 78 a file that cannot be used.
+more than --tolerance, 78 a file that cannot be used, 130 ended by a signal.
 """
 INGEST_HELP = f"""\b
 Measure the ingest path: Kafka to claimx_events, no API; and consume and decode alone.

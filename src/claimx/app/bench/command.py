@@ -1,6 +1,7 @@
 """``claimx bench``: measure, print, save, compare, plot."""
 
 import asyncio
+import signal
 import sys
 import tempfile
 from contextlib import AsyncExitStack
@@ -14,6 +15,7 @@ from claimx.app.bench.machine import load, machine
 from claimx.app.bench.retry import retry
 from claimx.app.bench.rig import Rig
 from claimx.app.bench.turns import Turns
+from claimx.app.console import INTERRUPTED
 from claimx.config.options import BenchOptions
 from claimx.errors import ConfigError
 from claimx.ops.bench.compare import change_lines, compared, read
@@ -27,7 +29,7 @@ _UNITS = {"ingest": "events", "enrich": "events", "files": "files", "retry": "ro
 
 
 def bench(options: BenchOptions) -> int:
-    """Measure and print; 3 if a point is slower than the saved run by more than the tolerance.
+    """Measure and print; 3 if a point is slower than the saved run by more than the tolerance, 130 at a signal.
 
     Raises:
         ClaimxError: what made the measurement impossible.
@@ -36,8 +38,12 @@ def bench(options: BenchOptions) -> int:
     for path in (options.save, options.plot, options.dir):
         if path is not None and not (path if path is options.dir else path.absolute().parent).is_dir():
             raise ConfigError(f"{path}: there is no such directory")
-    with tempfile.TemporaryDirectory(prefix="claimx-bench-", dir=options.dir) as scratch:
-        report = _run(options, Path(scratch))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # scratch and servers go as after Ctrl-C
+    try:
+        with tempfile.TemporaryDirectory(prefix="claimx-bench-", dir=options.dir) as scratch:
+            report = _run(options, Path(scratch))
+    except KeyboardInterrupt:
+        return INTERRUPTED
     sys.stdout.write((as_json(report) if options.output == "json" else as_text(report)) + "\n")
     if options.save is not None:
         options.save.write_text(as_json(report) + "\n", encoding="utf-8")
