@@ -84,9 +84,13 @@ simulate: setup
 replay: setup
 	PYTHONPATH=tests $(BIN)/python -m simulation.many $(SEED) $$(($(SEED) + 1))
 
-# Measures the ingest path; bench/README.md says what the numbers mean.
+# Measures every path, some ten minutes; bench/README.md says what the numbers mean.
 bench: setup
 	$(BIN)/claimx bench ingest
+	$(BIN)/claimx bench enrich
+	$(BIN)/claimx bench files
+	$(BIN)/claimx bench retry --dir .
+	$(BIN)/claimx bench e2e
 
 # Checks form, types, import arrows.
 lint: setup

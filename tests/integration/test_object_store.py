@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import tempfile
 import traceback
 from pathlib import Path
 
 import pytest
 
+from claimx.adapters.fsync import DurableTree
 from claimx.adapters.object_store import ObjectStore
 from claimx.config.tree import Lake, Secret
 from claimx.errors import AuthError, ConfigError, PermanentError, TransientError
@@ -44,6 +46,45 @@ async def test_a_file_lies_under_its_key(tmp_path, name, as_url):
 async def test_a_large_file_comes_from_the_spool(tmp_path, spooled):
     await store_at(str(tmp_path / "files")).put(KEY, spooled, DIGEST)
     assert (tmp_path / "files" / KEY).read_bytes() == spooled.read_bytes()
+
+
+async def test_a_file_of_the_same_disk_is_linked_and_stays_when_the_spool_lets_go(tmp_path, spooled):
+    content = spooled.read_bytes()
+    store = store_at(str(tmp_path / "files"))
+    for _ in range(2):  # the second time both names are of the same file
+        await store.put(KEY, spooled, DIGEST)
+        assert (tmp_path / "files" / KEY).stat().st_ino == spooled.stat().st_ino
+        assert names((tmp_path / "files" / KEY).parent) == ["kitchen.jpg"]
+    spooled.unlink()
+    assert (tmp_path / "files" / KEY).read_bytes() == content
+
+
+@pytest.mark.skipif(not os.access("/dev/shm", os.W_OK), reason="there is no second file system")
+async def test_a_file_of_another_disk_is_copied(spooled):
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+        await store_at(f"{other}/files").put(KEY, spooled, DIGEST)
+        assert (Path(other) / "files" / KEY).read_bytes() == spooled.read_bytes()
+        assert names((Path(other) / "files" / KEY).parent) == ["kitchen.jpg"]
+
+
+def test_directories_above_a_file_are_made_durable_once(tmp_path):
+    root, synced = tmp_path / "files", []
+    tree = DurableTree(synced.append)
+
+    def durable(key: str) -> list[str]:
+        synced.clear()
+        (root / key).parent.mkdir(parents=True, exist_ok=True)
+        (root / key).write_bytes(b"x")
+        tree.make_durable(root, root / key)
+        return [path.relative_to(tmp_path).as_posix() for path in synced]
+
+    assert durable("1/2/a") == ["files/1/2/a", "files/1/2", "files/1", "files", "."]
+    assert durable("1/3/b") == ["files/1/3/b", "files/1/3", "files/1"]
+    assert durable("4/5/c") == ["files/4/5/c", "files/4/5", "files/4", "files"]
+    (root / "new").mkdir()
+    (root / "1").rename(root / "old")
+    (root / "new").rename(root / "1")
+    assert durable("1/3/b") == ["files/1/3/b", "files/1/3", "files/1", "files"]
 
 
 async def test_doing_it_again_overwrites_and_leaves_nothing_beside(tmp_path):

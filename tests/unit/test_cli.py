@@ -52,6 +52,10 @@ COMMANDS = [
     ("run",),
     ("sandbox",),
     ("bench", "ingest"),
+    ("bench", "enrich"),
+    ("bench", "files"),
+    ("bench", "retry"),
+    ("bench", "e2e"),
     ("config", "init"),
     ("config", "check"),
     ("config", "show"),
@@ -126,6 +130,10 @@ WRONG = [
     ),
     (("run", "--sandbox", "--events", "0"), "error: Invalid value for '--events'"),
     (("bench", "ingest", "-o", "yaml"), "error: Invalid value for '--output'"),
+    (("bench", "enrich", "--concurrency", "0"), "error: --concurrency: '0' is no list of numbers from 1 on"),
+    (("bench", "enrich", "--latency-ms", "-1"), "error: --latency-ms: '-1' is no list of milliseconds"),
+    (("bench", "files", "--sizes", "100"), "error: --sizes: '100' is no size from 1B to 64MB"),
+    (("bench", "files", "--sizes", "65MB"), "error: --sizes: '65MB' is no size from 1B to 64MB"),
     (("completion", "tcsh"), "error: Invalid value for 'shell'"),
 ]
 

@@ -1,20 +1,23 @@
-"""The Kafka side of the ingest benchmark: a topic full of events, and the bare loop to compare with."""
+"""The Kafka side of the benchmarks: topics, records, and the bare loop to compare with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import msgspec
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from claimx.domain.times import SECOND, Micros, format_time
+from claimx.domain.events import decode
 from claimx.errors import EngineError
 
 _BATCH = 500
 _WAIT_S = 0.2
-_BROKER_S = 30.0
-_PROJECTS = 5000
-_TYPE = "PROJECT_CONVERSATION_UPDATED"
+_BROKER_S = 60.0
+_QUEUED = 200_000
+
+Produced = tuple[bytes | None, bytes | None, int]
+"""Key, value, and the time in ms; 0 for the producer's own."""
 
 
 class _Bare(msgspec.Struct, gc=False):
@@ -37,39 +40,65 @@ def create_topics(servers: str, topics: Sequence[str], partitions: int) -> None:
         future.result(_BROKER_S)
 
 
-def produce_events(servers: str, topic: str, events: int, begin: Micros) -> None:
-    """Fill a topic with events as ClaimX sends them: camelCase, no id, of a type that has its row only.
+def clean_up(servers: str, prefix: str) -> None:
+    """Delete the topics and groups whose names begin so; what the broker does not delete stays."""
+    admin = AdminClient({"bootstrap.servers": servers})
+    with suppress(KafkaException):
+        topics = [name for name in admin.list_topics(timeout=_BROKER_S).topics if name.startswith(prefix)]
+        listed = admin.list_consumer_groups(request_timeout=_BROKER_S).result(_BROKER_S).valid
+        groups = [group.group_id for group in listed if group.group_id.startswith(prefix)]
+        pending = [*admin.delete_topics(topics).values()] if topics else []
+        pending += [*admin.delete_consumer_groups(groups).values()] if groups else []
+        for future in pending:
+            with suppress(KafkaException):
+                future.result(_BROKER_S)
+
+
+def fill(servers: str, topic: str, records: Iterable[Produced]) -> int:
+    """Produce records and wait until all are acknowledged; how many there were.
 
     Raises:
         EngineError: not all were acknowledged.
     """
     producer = Producer(
-        {"bootstrap.servers": servers, "linger.ms": 20, "acks": "all", "queue.buffering.max.messages": events}
+        {
+            "bootstrap.servers": servers,
+            "linger.ms": 20,
+            "acks": "all",
+            "queue.buffering.max.messages": _QUEUED,
+        }
     )
-    for n in range(events):
-        value = (
-            f'{{"eventType":"{_TYPE}","projectId":{5_000_000 + n % _PROJECTS},"mediaId":null,'
-            f'"taskAssignmentId":null,"videoCollaborationId":null,"masterFileName":null,'
-            f'"ingestedAt":"{format_time(begin + n * SECOND // 1000)}"}}'
-        )
-        producer.produce(topic, value, key=str(5_000_000 + n % _PROJECTS))
-        if n % 1000 == 0:
+    number = 0
+    for number, (key, value, timestamp) in enumerate(records, 1):  # the last one is how many
+        while True:
+            try:
+                producer.produce(topic, value, key=key, timestamp=timestamp)
+                break
+            except BufferError:
+                producer.poll(1)
+        if number % 1000 == 0:
             producer.poll(0)
     if producer.flush(_BROKER_S):
-        raise EngineError("the benchmark's events were not all acknowledged")
+        raise EngineError("the benchmark's records were not all acknowledged")
+    return number
 
 
-def bare_loop(servers: str, topic: str, events: int) -> None:
-    """Consume and decode ``events`` records and do nothing with them: the loop to compare with."""
-    consumer = Consumer(
-        {"bootstrap.servers": servers, "group.id": "claimx-bench-bare", "auto.offset.reset": "earliest"}
-    )
+def bare_loop(servers: str, topic: str, records: int, group_id: str, *, is_whole: bool) -> None:
+    """Consume and decode so many records and do nothing with them: the loop to compare with.
+
+    Args:
+        is_whole: decode as the pipeline does, the id included; else six fields.
+    """
+    consumer = Consumer({"bootstrap.servers": servers, "group.id": group_id, "auto.offset.reset": "earliest"})
     consumer.subscribe([topic])
     decoder = msgspec.json.Decoder(_Bare)
     seen = 0
-    while seen < events:
+    while seen < records:
         messages = consumer.consume(_BATCH, _WAIT_S)
         for message in messages:
-            decoder.decode(message.value() or b"")
+            if is_whole:
+                decode(message.value() or b"", message.offset() or 0, message.timestamp()[1] * 1000, None)
+            else:
+                decoder.decode(message.value() or b"")
         seen += len(messages)
     consumer.close()

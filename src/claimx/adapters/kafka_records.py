@@ -46,16 +46,15 @@ def sort_out(
         EngineError: an error from which the consumer does not recover.
     """
     piles: dict[Place, _Pile] = {}
+    topic, number, pile = "", -1, _Pile()
     for message in messages:
-        place = cast(Place, (message.topic(), message.partition()))
-        error = message.error()
-        if error is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # the library's name
+        if (error := message.error()) is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # the library's name
             refuse(error, message)
             continue
-        pile = piles.get(place)
-        if pile is None:
-            pile = piles[place] = _Pile()
-        offset = cast(int, message.offset())
+        if message.partition() != number or message.topic() != topic:  # they come in runs
+            place = topic, number = cast(Place, (message.topic(), message.partition()))
+            pile = piles.get(place) or piles.setdefault(place, _Pile())
+        offset: int = message.offset()  # type: ignore[assignment]  # a record has one
         if error is not None:
             pile.position = max(pile.position, offset)
             continue
@@ -106,7 +105,7 @@ def _item(message: Message, offset: int, read: Read, now: Micros) -> Item:
     timestamp = now if millis == _NO_TIMESTAMP else millis * 1000
     if value is None:
         return Tombstone(offset, RECORD_OVERHEAD_BYTES)
-    headers = cast(list[tuple[str, bytes | None]] | None, message.headers())
+    headers: Headers = message.headers()  # type: ignore[assignment]  # a list of pairs
     if headers:
         timestamp = recorded_at(headers, timestamp)
     try:

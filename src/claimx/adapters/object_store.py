@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import obstore.store
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import LocalStore, from_url
 
-from claimx.adapters.fsync import fsync_path
+from claimx.adapters.fsync import DurableTree
 from claimx.adapters.locations import is_panic, local_path, options, told
 from claimx.config.tree import Lake
 from claimx.errors import AuthError, ConfigError, ItemError, PermanentError, TransientError
@@ -62,6 +63,7 @@ class ObjectStore:
     def __init__(self, settings: Lake) -> None:
         self._root = local_path(settings.files_url)
         self._started_at = time.time()
+        self._tree = DurableTree()
         self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         try:
             self._store = (
@@ -91,10 +93,23 @@ class ObjectStore:
             raise PermanentError("store.bad_key", "the key has an empty, dotted or unprintable part")
         with _door(key):
             if self._root is not None:
-                await self._upload(key, content, None)
-                await asyncio.to_thread(_finish, self._root, self._root / key, self._started_at)
+                if isinstance(content, bytes) or not await asyncio.to_thread(
+                    _linked, content, self._root / key
+                ):
+                    await self._upload(key, content, None)
+                await asyncio.to_thread(self._finish, self._root, self._root / key)
             elif not await self._has(key, sha256):
                 await self._upload(key, content, {_DIGEST: sha256})
+
+    def _finish(self, root: Path, path: Path) -> None:
+        """Make a file durable, and remove what a put of an earlier run left beside it when it was killed.
+
+        obstore writes to ``<name>#<n>`` and renames; work that was cut off is done again under the same key.
+        """
+        self._tree.make_durable(root, path)
+        for other in path.parent.iterdir():
+            if other.name.startswith(f"{path.name}#") and other.stat().st_mtime < self._started_at:
+                other.unlink(missing_ok=True)
 
     async def _has(self, key: str, sha256: str) -> bool:
         """Whether an object with this digest is there; one that may not be read counts as absent."""
@@ -122,6 +137,24 @@ class ObjectStore:
         )
 
 
+def _linked(content: Path, path: Path) -> bool:
+    """Give a spool file its final name as well, so that nothing is copied; False: it is on another file system.
+
+    Whatever else stands in the way, the copy meets it again and says so.
+    """
+    scratch = path.with_name(f"{path.name}#{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.hardlink_to(content)
+        try:
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)  # a rename onto the same file leaves it
+    except OSError:
+        return False
+    return True
+
+
 @contextmanager
 def _door(key: str) -> Iterator[None]:
     """Make obstore's errors ours, without their texts' secrets."""
@@ -136,25 +169,6 @@ def _door(key: str) -> Iterator[None]:
 def _ours(key: str, error: BaseException) -> ItemError:
     kind = AuthError if isinstance(error, _REFUSED) else TransientError
     return kind(f"store.{_reason(error)}", f"{key}: {told(error)}")
-
-
-def _finish(root: Path, path: Path, started_at: float) -> None:
-    """Make a file durable, and remove what a put of an earlier run left beside it when it was killed.
-
-    obstore writes to ``<name>#<n>`` and renames; work that was cut off is done again under the same key.
-    """
-    _make_durable(root, path)
-    for other in path.parent.iterdir():
-        if other.name.startswith(f"{path.name}#") and other.stat().st_mtime < started_at:
-            other.unlink(missing_ok=True)
-
-
-def _make_durable(root: Path, path: Path) -> None:
-    """Fsync a file, and every directory from its own up to the root and the one that holds the root."""
-    fsync_path(path)
-    while path != root.parent:
-        path = path.parent
-        fsync_path(path)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,21 +1,17 @@
-"""``claimx run``, ``claimx sandbox`` and ``claimx bench``: what keeps going until it is done or told to stop."""
+"""``claimx run`` and ``claimx sandbox``: what keeps going until it is done or told to stop."""
 
 import asyncio
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any, TypeVar
 
-from claimx.app.bench import measure_ingest
 from claimx.app.daemon import Daemon
 from claimx.app.tables import make_tables
 from claimx.config.load import Loaded
-from claimx.config.options import BenchOptions, RunOptions, SandboxOptions
+from claimx.config.options import RunOptions, SandboxOptions
 from claimx.config.tree import Lake
-from claimx.ops.bench import as_json, as_text
 from claimx.sandbox.launch import Sandbox
 from claimx.sandbox.manifest import problems
 from claimx.telemetry.foreign import route_foreign
@@ -41,14 +37,6 @@ def run(load: Load, options: RunOptions) -> int:
 def sandbox(options: SandboxOptions) -> int:
     """Start broker, simulator and feed; print their settings; stay until a signal."""
     return _run(_stay(options))
-
-
-def bench_ingest(options: BenchOptions) -> int:
-    """Measure the ingest path and print the figures."""
-    with tempfile.TemporaryDirectory(prefix="claimx-bench-") as scratch:
-        result = _run(measure_ingest(options, Path(scratch)))
-    sys.stdout.write((as_json(result) if options.output == "json" else as_text(result)) + "\n")
-    return 0
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:

@@ -8,6 +8,7 @@ from typer.main import get_command
 
 from claimx import __version__
 from claimx.cli.about import COMPLETION_HELP, VERSION_HELP, completion, version
+from claimx.cli.bench import bench
 from claimx.cli.configs import configs
 from claimx.cli.dlq import dlq
 from claimx.cli.doctor import DOCTOR_HELP, doctor
@@ -15,7 +16,7 @@ from claimx.cli.offsets import offsets
 from claimx.cli.options import help_alone
 from claimx.cli.reenrich import REENRICH_HELP, reenrich
 from claimx.cli.retries import retries
-from claimx.cli.run import RUN_HELP, SANDBOX_HELP, bench, run, sandbox
+from claimx.cli.run import RUN_HELP, SANDBOX_HELP, run, sandbox
 from claimx.cli.status import STATUS_HELP, status
 from claimx.cli.tables import tables
 from claimx.cli.topics import topics

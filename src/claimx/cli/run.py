@@ -1,4 +1,4 @@
-"""``claimx run``, ``claimx sandbox`` and ``claimx bench``: what keeps going until it is done or told to stop."""
+"""``claimx run`` and ``claimx sandbox``: what keeps going until it is done or told to stop."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,15 +12,12 @@ from claimx.cli.options import (
     ConfigOption,
     EventsOption,
     FaultsOption,
-    Output,
-    OutputOption,
     SeedOption,
     SetOption,
     SettingsSource,
-    help_alone,
 )
 from claimx.cli.words import stage_named
-from claimx.config.options import BenchOptions, RunOptions, SandboxOptions
+from claimx.config.options import RunOptions, SandboxOptions
 from claimx.domain.stage_names import STAGES
 
 RUN_HELP = """\b
@@ -53,17 +50,6 @@ Start the embedded broker, the simulated ClaimX API and the event feed, without 
   claimx sandbox --broker 127.0.0.1:9092 --dir ./trial
       feeds a broker of your own; tables and files would go below ./trial
 """
-BENCH_HELP = """\b
-Measure the ingest path: Kafka to claimx_events, no API.
-
-\b
-  claimx bench ingest
-      200,000 events through the embedded broker
-  claimx bench ingest --events 1000000 --broker 127.0.0.1:9092 -o json
-      against Apache Kafka, for a program to read
-"""
-
-bench = typer.Typer(invoke_without_command=True)
 
 
 def stages_of(text: str) -> tuple[str, ...]:
@@ -139,31 +125,6 @@ def sandbox(
     from claimx.app import running as app
 
     return app.sandbox(_sandbox_options(events, seed, faults=faults, broker=broker, directory=directory))
-
-
-@bench.command(help=BENCH_HELP)
-def ingest(
-    events: EventsOption = None,
-    broker: BrokerOption = None,
-    output: OutputOption = Output.TEXT,
-) -> int:
-    """Measure the ingest path."""
-    from claimx.app import running as app
-
-    defaults = BenchOptions()
-    return app.bench_ingest(
-        BenchOptions(
-            events=events or defaults.events,
-            broker=broker,
-            output="json" if output is Output.JSON else "text",
-        )
-    )
-
-
-@bench.callback()
-def bench_group(context: typer.Context) -> None:
-    """Measure one path of the pipeline."""
-    help_alone(context)
 
 
 def _sandbox_options(

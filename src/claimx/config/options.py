@@ -35,14 +35,37 @@ class RunOptions:
     summary_json: Path | None = None
 
 
+Bench = Literal["ingest", "enrich", "files", "retry", "e2e"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchOptions:
-    """``claimx bench ingest``."""
+    """``claimx bench``."""
 
-    events: int = 200_000
+    bench: Bench
+    items: int
+    """Of each measurement at most: a slow one takes fewer."""
+    rounds: int
+    concurrency: tuple[int, ...] = ()
+    latency_ms: tuple[float, ...] = ()
+    sizes: tuple[int, ...] = ()
+    """Bytes of a file."""
+    is_alone_rival: bool = False
+    """``enrich``: bursts, against one event at a time in place of a bare client."""
+    seed: int = 1
     broker: str | None = None
     """``host:port`` of a broker to use in place of the embedded one."""
+    dir: Path | None = None
+    """Where scratch goes; its disk is measured. A temporary directory when None."""
+    limit_s: float = 900.0
+    """After so long no further measurement begins."""
+    save: Path | None = None
+    compare: Path | None = None
+    tolerance: float = 0.25
+    plot: Path | None = None
     output: Literal["text", "json"] = "text"
+    command: str = "claimx bench"
+    """As it was typed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

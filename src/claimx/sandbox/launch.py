@@ -43,6 +43,11 @@ class Broker:
         """``host:port``."""
         return self._process.facts["bootstrap_servers"]
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     async def __aenter__(self) -> Self:
         await self._process.__aenter__()
         return self

@@ -32,6 +32,11 @@ class Process:
         self.facts: dict[str, str] = {}
         """What it announced when it was ready."""
 
+    @property
+    def pid(self) -> int:
+        """The process, once it was started."""
+        return self._child.pid
+
     async def __aenter__(self) -> Self:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("wb") as log:

@@ -1,0 +1,1 @@
+"""``claimx bench``: every measurement in a process of its own, with its rivals in turns."""

@@ -1,0 +1,1 @@
+"""What a benchmark comes to: figures, ratios, a comparison with an earlier run, plots. Pure."""
