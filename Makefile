@@ -1,4 +1,4 @@
-# Targets: setup run test test-kafka chaos azurite test-stores simulate replay bench lint format lock
+# Targets: setup run test test-kafka chaos azurite test-stores dist test-dist simulate replay bench lint format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -7,7 +7,7 @@ AZURITE := tests/stores/node_modules
 LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-.PHONY: setup run test test-kafka chaos azurite test-stores simulate replay bench lint format lock
+.PHONY: setup run test test-kafka chaos azurite test-stores dist test-dist simulate replay bench lint format lock
 
 # Makes .venv with everything that requirements/dev.lock names, and this project in it.
 setup: .venv/.stamp
@@ -61,6 +61,21 @@ $(AZURITE)/.stamp: tests/stores/package.json tests/stores/package-lock.json
 	npm ci --prefix tests/stores --ignore-scripts --no-audit --no-fund --loglevel error
 	touch $@
 
+# Builds what a release is into dist/: wheel, sdist, the single file claimx for Linux, and their checksums.
+dist: setup .venv/.stamp-dist
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python deploy/release/single_file.py requirements/runtime.lock dist
+	cd dist && sha256sum * > SHA256SUMS
+
+# Builds it and tries it as somebody who has only a Python, walks the Containerfile, and checks the manifests by schema.
+test-dist: dist
+	$(BIN)/pytest --dist-dir dist tests/release
+
+.venv/.stamp-dist: .venv/.stamp requirements/dist.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dist.lock
+	touch $@
+
 # Runs many more histories of the simulated engine than the tests do; a seed that fails is printed.
 simulate: setup
 	PYTHONPATH=tests $(BIN)/python -m simulation.many 0 20000
@@ -89,4 +104,5 @@ format: setup
 lock: setup
 	$(LOCK) --upgrade --extra dev --output-file requirements/dev.lock pyproject.toml
 	$(LOCK) --constraint requirements/dev.lock --output-file requirements/runtime.lock pyproject.toml
+	$(LOCK) --constraint requirements/dev.lock --extra dist --output-file requirements/dist.lock pyproject.toml
 	$(LOCK) --constraint requirements/dev.lock --only-build-deps --all-build-deps --output-file requirements/build.lock pyproject.toml
