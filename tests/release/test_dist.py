@@ -7,7 +7,9 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -60,12 +62,13 @@ class Machine:
 
 
 @pytest.fixture(params=PYTHONS)
-def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Machine:
-    """One for each Python that is here."""
+def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
+    """One for each Python that is here; it fills half a gigabyte."""
     python = real(request.param)
     if python is None:
         pytest.skip(f"no {request.param} here")
-    return Machine(tmp_path, python)
+    with TemporaryDirectory(prefix="claimx-machine-") as place:
+        yield Machine(Path(place), python)
 
 
 def test_the_checksums_are_those_of_every_file() -> None:
@@ -116,11 +119,12 @@ def test_the_single_file_runs_the_sandbox_with_nothing_but_a_python(machine: Mac
     assert "every row and every file is there" in done.stderr
 
 
-def test_the_single_file_says_which_python_it_wants(tmp_path: Path) -> None:
+def test_the_single_file_says_which_python_it_wants() -> None:
     old = next(filter(None, map(real, ("python3.10", "python3.9"))), None)
     if old is None:
         pytest.skip("no older Python here")
-    done = Machine(tmp_path, old).run("version")
+    with TemporaryDirectory(prefix="claimx-machine-") as place:
+        done = Machine(Path(place), old).run("version")
     assert done.returncode != 0
     assert "<3.14,>=3.11" in done.stderr
 
