@@ -26,7 +26,7 @@ for name in $SYSTEM; do mount --rbind "/$name" "$ROOT/$name"; done
 mount --bind "$PYTHON" "$ROOT/usr/local"
 mount --bind "$PYTHON" "$ROOT$PYTHON"
 mount --rbind /proc "$ROOT/proc"; mount --rbind /dev "$ROOT/dev"
-for path in $READ_ONLY; do mount -o remount,ro,bind "$ROOT$path"; done
+for path in $READ_ONLY; do mount -o remount,ro,bind "$ROOT${path%/}"; done
 mount -t tmpfs -o mode=1777 tmpfs "$ROOT/tmp"
 for path in $VOLUMES; do mount --bind "$ROOT.volume" "$ROOT$path"; done
 exec chroot "$ROOT" "$@"
@@ -44,6 +44,14 @@ def steps(text: str) -> list[tuple[str, str]]:
     lines = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     joined = re.sub(r"\s*\\\n\s*", " ", lines)
     return [(name, rest) for name, _, rest in (line.partition(" ") for line in joined.splitlines() if line)]
+
+
+def environ(text: str) -> dict[str, str]:
+    """What ENV sets in the last stage, less what builds on the base image's."""
+    names = [name for name, _ in steps(text)]
+    last = steps(text)[len(names) - names[::-1].index("FROM") :]
+    pairs = [pair.partition("=") for name, rest in last if name == "ENV" for pair in shlex.split(rest)]
+    return {name: value for name, _, value in pairs if "$" not in value}
 
 
 @dataclass
@@ -109,7 +117,7 @@ class Stage:
         entry = ["python"] if python else self.entrypoint
         return self.enter(
             [*locked, *inside, *entry, *arguments],
-            read_only=("", "/usr", "/usr/local", "/etc"),
+            read_only=("/", "/usr", "/usr/local", "/etc"),
             volumes=self.volumes,
         )
 
