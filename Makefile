@@ -70,7 +70,7 @@ dist: setup .venv/.stamp-dist
 
 # Builds it and tries it as somebody who has only a Python, walks the Containerfile, and checks the manifests by schema.
 test-dist: dist
-	$(BIN)/pytest --dist-dir dist tests/release
+	$(BIN)/pytest -n 2 --dist loadfile tests/release
 
 .venv/.stamp-dist: .venv/.stamp requirements/dist.lock
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dist.lock
