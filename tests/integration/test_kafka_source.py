@@ -17,7 +17,7 @@ from claimx.config.tree import Kafka, Topics
 from claimx.domain.dead_letter import DeadLetter
 from claimx.domain.events import Event, Malformed, Tombstone, decode
 from claimx.errors import OffsetOutOfRangeError
-from claimx.ports.source import RecordBatch
+from claimx.ports.source import KafkaVitals, RecordBatch
 from claimx.stages.partitions import Partitions
 from support.kafka import Broker
 
@@ -216,3 +216,23 @@ async def test_a_dead_letter_is_acknowledged_and_read_back_as_it_was(broker: Bro
     consumer.close()
     assert (message.key(), message.value()) == (b"k\xff", value)
     assert message.headers() == [("h", b"\xff\x00"), ("claimx-id", b"id-1")]
+
+
+async def test_a_consumer_tells_how_it_is(broker: Broker, topic: str) -> None:
+    produce(broker, topic, [event(0), event(1)])
+    group = uuid.uuid4().hex
+    async with source_on(broker, topic, group) as (source, _):
+        assert source.vitals == KafkaVitals()
+        await take(source, 2)
+        async with asyncio.timeout(20):
+            while not source.vitals.ends:
+                await asyncio.sleep(0.05)
+        vitals = source.vitals
+        assert vitals.ends[topic, 0] == 2
+        assert vitals.brokers_up
+        assert vitals.polled_at is not None
+        async with asyncio.timeout(20):
+            while source.vitals.polled_at == vitals.polled_at:
+                await asyncio.sleep(0.05)
+    assert source.vitals.polled_at is None
+    assert source.vitals.ends == {}

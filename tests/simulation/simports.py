@@ -20,7 +20,7 @@ from claimx.domain.tasks import ProjectTask, Task
 from claimx.domain.times import Micros
 from claimx.errors import LakeError, RowsRejectedError, TransientError
 from claimx.ports.delay import DelayRow, Leased, RowKey
-from claimx.ports.source import Assignments, RecordBatch
+from claimx.ports.source import Assignments, KafkaVitals, RecordBatch
 from claimx.stages.pool import Waiters
 from simulation.world import STAGE_OF, Place, World
 
@@ -48,6 +48,7 @@ class SimSource:
         self._stopped = False
         self._note = ""
         self._more = Waiters()
+        self.vitals = KafkaVitals()
 
     def assign(self, place: Place) -> None:
         start = self._world.committed[place]

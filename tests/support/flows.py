@@ -15,6 +15,7 @@ from claimx.adapters.memory import (
 from claimx.config import tree
 from claimx.domain.receipts import Partition
 from claimx.domain.stage_names import STAGES, roles_of
+from claimx.ports.source import KafkaVitals
 from claimx.stages.flow import Flow
 from claimx.stages.pipeline import Pipeline, Ports
 from claimx.telemetry.log import configure
@@ -24,6 +25,7 @@ class NoSource:
     """A consumer that is handed nothing."""
 
     topics = ("claimx.events.raw",)
+    vitals = KafkaVitals()
 
     async def get(self) -> None:
         return None

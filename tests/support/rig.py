@@ -66,9 +66,16 @@ class Daemon:
 
     Args:
         command: what stands for ``claimx``.
+        environ: variables beside ours.
     """
 
-    def __init__(self, config: Path, *arguments: str, command: Sequence[str] = (CLAIMX,)) -> None:
+    def __init__(
+        self,
+        config: Path,
+        *arguments: str,
+        command: Sequence[str] = (CLAIMX,),
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self.summary_path = config.with_name(f"summary-{uuid.uuid4().hex[:6]}.json")
         self.log_path = self.summary_path.with_suffix(".log")
         with self.log_path.open("wb") as log:
@@ -77,7 +84,7 @@ class Daemon:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env={k: v for k, v in os.environ.items() if not k.startswith("CLAIMX_")},
+                env={k: v for k, v in os.environ.items() if not k.startswith("CLAIMX_")} | (environ or {}),
             )
 
     def send(self, number: int) -> None:
@@ -155,6 +162,7 @@ class Rig:
             "retry": {},
             "edges": {},
             "flood": {},
+            "health": {"host": '"127.0.0.1"', "port": "0"},
             "log": {"level": '"info"', "format": '"json"'},
         }
         for name, value in changes.items():
@@ -211,9 +219,15 @@ class Rig:
         assert self._feed is not None
         assert self._feed.wait(120) == 0
 
-    def run(self, config: Path, *arguments: str, command: Sequence[str] = (CLAIMX,)) -> Daemon:
+    def run(
+        self,
+        config: Path,
+        *arguments: str,
+        command: Sequence[str] = (CLAIMX,),
+        environ: Mapping[str, str] | None = None,
+    ) -> Daemon:
         """Start the daemon; it is killed with the rig if it still runs."""
-        daemon = Daemon(config, *arguments, command=command)
+        daemon = Daemon(config, *arguments, command=command, environ=environ)
         self._daemons.append(daemon)
         return daemon
 

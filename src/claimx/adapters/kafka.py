@@ -10,11 +10,12 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from claimx.adapters.kafka_client import Config, client_config
 from claimx.adapters.kafka_records import Place
+from claimx.adapters.kafka_stats import INTERVAL_MS
 from claimx.adapters.kafka_thread import ConsumerThread, Subscription
 from claimx.config.tree import Kafka as KafkaSettings
 from claimx.domain.receipts import Partition
 from claimx.errors import EngineError, TransientError
-from claimx.ports.source import Assignments, RecordBatch
+from claimx.ports.source import Assignments, KafkaVitals, RecordBatch
 from claimx.telemetry.log import Log
 
 _KIB = 1024
@@ -60,6 +61,11 @@ class KafkaSource:
         if item.items:
             self._thread.taken()
         return item
+
+    @property
+    def vitals(self) -> KafkaVitals:
+        """How the consumer is, for any thread."""
+        return self._thread.vitals
 
     async def commit(self, offsets: Sequence[tuple[Partition, int]], note: str) -> None:
         """Commit frontiers; those of revoked handles are dropped when the command runs.
@@ -140,6 +146,7 @@ def source_configs(
         "enable.auto.offset.store": False,
         "auto.offset.reset": "error",
         "enable.partition.eof": True,
+        "statistics.interval.ms": INTERVAL_MS,
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "cooperative-sticky",
         "queued.max.messages.kbytes": max(1, prefetch_bytes // _KIB),

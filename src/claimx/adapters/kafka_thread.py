@@ -20,9 +20,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from claimx.adapters.clock import WallClock
 from claimx.adapters.kafka_client import Config
 from claimx.adapters.kafka_records import Place, Read, sort_out
+from claimx.adapters.kafka_stats import Statistics
 from claimx.domain.receipts import Partition
 from claimx.errors import EngineError, TransientError
-from claimx.ports.source import Assignments, RecordBatch
+from claimx.ports.source import Assignments, KafkaVitals, RecordBatch
 from claimx.telemetry.events import Event
 from claimx.telemetry.log import Log
 
@@ -71,7 +72,7 @@ class ConsumerThread:
         self._log = log
         self._topics, self._read = subscription
         self._name = ", ".join(self._topics)
-        self._config = {**config, "on_commit": self._on_commit}
+        self._config = {**config, "on_commit": self._on_commit, "stats_cb": self._on_statistics}
         self._assignments = assignments
         self._deliver = deliver
         self._loop = asyncio.get_running_loop()
@@ -81,6 +82,8 @@ class ConsumerThread:
         self._told = 0  # written by the thread alone
         self._ended = asyncio.Event()
         self._handles: dict[Place, Partition] = {}
+        self._statistics = Statistics()
+        self._polled_at: float | None = None
         self._slow: set[Place] = set()
         self._note: str | None = None  # written by the loop alone
         self._commits: deque[Future[None]] = deque()
@@ -158,6 +161,7 @@ class ConsumerThread:
                 while not self._is_closing:
                     self._turn(consumer)
             finally:
+                self._polled_at = None
                 consumer.close()
         except EngineError as error:
             self._tell(error)
@@ -172,6 +176,7 @@ class ConsumerThread:
                 self._loop.call_soon_threadsafe(self._ended.set)
 
     def _turn(self, consumer: Consumer) -> None:
+        self._polled_at = self._loop.time()
         self._run_commands(consumer)
         if self._may_take(consumer):
             messages = consumer.consume(1, _WAIT_S)
@@ -277,6 +282,14 @@ class ConsumerThread:
         """The partitions that are assigned now; another thread sees them a moment late."""
         return list(self._handles.values())
 
+    @property
+    def vitals(self) -> KafkaVitals:
+        """How the consumer is, for any thread."""
+        return KafkaVitals(self._polled_at, self._statistics.brokers_up, self._statistics.ends)
+
+    def _on_statistics(self, report: str) -> None:
+        self._statistics.update(report, self._handles.keys())
+
     # ---- rebalance, inside consume() on the thread ----
 
     def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
@@ -322,6 +335,7 @@ class ConsumerThread:
         """Fence a partition; its frontier if that is worth a commit."""
         place = (where.topic, where.partition)
         partition = self._handles.pop(place, None)
+        self._statistics.forget(place)
         self._slow.discard(place)
         if partition is None or partition.revoked:
             return None

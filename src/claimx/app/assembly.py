@@ -42,13 +42,22 @@ class Assembly:
 
     Args:
         stack: closes them.
+        waits_for: told what is waited for, in order.
     """
 
-    def __init__(self, settings: Settings, roles: Roles, log: Log, stack: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        roles: Roles,
+        log: Log,
+        stack: AsyncExitStack,
+        waits_for: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._settings = settings
         self._roles = roles
         self._log = log
         self._stack = stack
+        self._waits_for = waits_for
         self._redo = Redo(SystemRandom(), log)
         self._clock = WallClock()
         self.lake = DeltaLake(settings.lake, settings.ingest.dedup_days)
@@ -64,8 +73,11 @@ class Assembly:
         state = stack.enter_context(StateDir(settings.process.state_dir, settings.process.instance))
         store = ObjectStore(settings.lake)
         stack.push_async_callback(self.lake.close)
+        self._waits_for("the lake")
         await self._redo.until_done("flush.failed", self.lake.open)
+        self._waits_for("the broker and its topics")
         await self._wait_for_topics()
+        self._waits_for("the state directory")
         delay = SqliteDelayQueue(state.path / "delay.sqlite")
         delay.open()
         stack.push_async_callback(delay.close)

@@ -14,6 +14,7 @@ from claimx.adapters.control_socket import ControlServer
 from claimx.adapters.state_dir import instance_dir
 from claimx.app.assembly import Assembly
 from claimx.app.control import Control
+from claimx.app.health import Health
 from claimx.config.options import RunOptions
 from claimx.config.tree import Settings
 from claimx.domain.stage_names import roles_of
@@ -70,9 +71,13 @@ class Daemon:
         stack = AsyncExitStack()
         try:
             roles = roles_of(self._options.stages, msgspec.structs.asdict(self._settings.edges))
-            assembly = Assembly(self._settings, roles, self._log, stack)
+            health = Health(self._settings, roles.stages, self._log)
+            stack.callback(health.close)
+            health.open()
+            assembly = Assembly(self._settings, roles, self._log, stack, health.waits_for)
             ports = await assembly.open()
             self._pipeline = pipeline = Pipeline(self._settings, roles, ports, self._log)
+            health.attach(pipeline)
             self._log.info(
                 "process.started",
                 version=__version__,

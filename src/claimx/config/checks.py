@@ -155,7 +155,7 @@ def unexpanded(values: Values) -> Iterator[Finding]:
 
 def not_empty(values: Values) -> Iterator[Finding]:
     """Keys that mean nothing when empty."""
-    for path in ("kafka.group_id", "process.state_dir", "api.sender_username"):
+    for path in ("kafka.group_id", "process.state_dir", "api.sender_username", "health.host"):
         if values.get(path) == "":
             yield Finding(path, "is empty")
 

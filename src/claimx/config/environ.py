@@ -25,6 +25,21 @@ def find_file(named: Path | None, environ: Mapping[str, str] | None = None) -> P
     return next((path for path in SEARCHED if path.is_file()), None)
 
 
+def notify_socket(environ: Mapping[str, str] | None = None) -> str | None:
+    """The socket on which systemd wants to be told; ``@`` begins an abstract one."""
+    return (variables() if environ is None else environ).get("NOTIFY_SOCKET") or None
+
+
+def watchdog_s(environ: Mapping[str, str] | None = None) -> float | None:
+    """Within how many seconds systemd's watchdog wants a sign of life of this process; None: it does not."""
+    given = variables() if environ is None else environ
+    try:
+        micros, pid = int(given.get("WATCHDOG_USEC", "0")), int(given.get("WATCHDOG_PID", os.getpid()))
+    except ValueError:
+        return None
+    return micros / 1_000_000 if micros > 0 and pid == os.getpid() else None
+
+
 def debug_wanted(environ: Mapping[str, str] | None = None) -> bool:
     """Whether CLAIMX_DEBUG asks for tracebacks."""
     return (variables() if environ is None else environ).get("CLAIMX_DEBUG", "") not in {"", "0", "false"}

@@ -243,6 +243,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """From SIGTERM to the last commit."""
 
 
+class Health(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where probes are answered: read-only, and without a secret."""
+
+    host: str = "0.0.0.0"  # noqa: S104  # probes come from outside
+    port: Annotated[int, Meta(ge=0, le=65_535)] | None = None
+    """None: 8080 with several stages in one process, else by the stage; 0: any that is free, told in the log."""
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Logs on stderr."""
 
@@ -265,4 +273,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     retry: Retry = field(default_factory=Retry)
     flood: Flood = field(default_factory=Flood)
     limits: Limits = field(default_factory=Limits)
+    health: Health = field(default_factory=Health)
     log: Log = field(default_factory=Log)

@@ -62,6 +62,11 @@ class Partition:
             queue.popleft()
         return queue[0].offset if queue else self.position
 
+    @property
+    def oldest(self) -> "Receipt | None":
+        """What holds the frontier back."""
+        return self._queue[0] if self._queue else None
+
     def ahead(self) -> int:
         """Offsets between the frontier and the position: how much a crash would deliver again."""
         return self.position - self.frontier()
@@ -193,6 +198,10 @@ class InFlight:
         self._map[key] = receipt
         return True
 
+    def has(self, receipt: Receipt) -> bool:
+        """Whether a receipt of the same work could join this one."""
+        return receipt.key is not None and self._map.get(receipt.key) is receipt
+
     def was_committed(self, key: Key) -> bool:
         """Whether this process has settled that work as committed."""
         return key in self._recent
@@ -202,7 +211,7 @@ class InFlight:
 
         Who carries that work could come back here, join, and settle by an outcome that stands on itself.
         """
-        if receipt.key is not None and self._map.get(receipt.key) is receipt:
+        if receipt.key is not None and self.has(receipt):
             del self._map[receipt.key]
 
     def drop(self, receipt: Receipt) -> None:

@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 FLOW = ("ingest", "enrich", "download", "upload")
 STAGES = (*FLOW, "results")
+_PORT = 8080
+_PORTS = {"enrich": 8081, "download": 8082, "upload": 8083, "ingest": 8084, "results": 8085}
+"""Of a stage that runs alone, so that a process of each fits on one host."""
 
 
 class Roles(NamedTuple):
@@ -28,6 +31,12 @@ class Roles(NamedTuple):
         return not self.stages.isdisjoint({"download", "upload"}) and not (
             "download" in self.stages and self.is_local("upload")
         )
+
+
+def health_port(stages: Collection[str]) -> int:
+    """Where a process of these stages answers probes, if nobody says otherwise."""
+    alone = next(iter(stages)) if len(stages) == 1 else ""
+    return _PORTS.get(alone, _PORT)
 
 
 def roles_of(stages: Collection[str], edges: Mapping[str, str]) -> Roles:

@@ -1,7 +1,7 @@
 """Records from Kafka, batch by batch, and the commands that go back."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from claimx.domain.events import Event, Malformed, Tombstone
@@ -44,10 +44,30 @@ class Assignments(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class KafkaVitals:
+    """How a consumer is, as far as it knows without asking.
+
+    Args:
+        polled_at: when it last came back from the broker client, by the event loop's clock; None: it does not run.
+        brokers_up: connections to brokers that stand; None: not told yet.
+        ends: the high watermark of each assigned partition that was fetched from; a few seconds old.
+    """
+
+    polled_at: float | None = None
+    brokers_up: int | None = None
+    ends: Mapping[tuple[str, int], int] = field(default_factory=dict)
+
+
 class Source(Protocol):
     """One consumer: of the topics that one stage takes in."""
 
     topics: Sequence[str]
+
+    @property
+    def vitals(self) -> KafkaVitals:
+        """How it is; may be asked from any thread, and costs nothing."""
+        ...
 
     async def get(self) -> RecordBatch | None:
         """Wait for the next batch; None when stopped."""

@@ -149,6 +149,8 @@ class Sandbox:
             "lake.tables_url": str(self.tables_dir),
             "lake.files_url": str(self.files_dir),
             "lake.flush_interval_s": 1.0,
+            "health.host": "127.0.0.1",
+            "health.port": 0,
         }
 
     def settings_toml(self) -> str:

@@ -11,8 +11,9 @@ from claimx.ports.api import ClaimxApi
 from claimx.stages.circuit import Circuit
 from claimx.stages.guard import Guard, captured
 from claimx.stages.pool import Waiters
+from claimx.stages.progress import asking
+from claimx.stages.runtime import Runtime
 from claimx.stages.work import Work
-from claimx.telemetry.counters import Counters
 
 
 class ApiCalls:
@@ -24,12 +25,13 @@ class ApiCalls:
     """
 
     def __init__(
-        self, api: ClaimxApi, guard: Guard, circuit: Circuit, counters: Counters, max_concurrent: int
+        self, api: ClaimxApi, guard: Guard, circuit: Circuit, runtime: Runtime, max_concurrent: int
     ) -> None:
         self._api = api
         self._guard = guard
         self._circuit = circuit
-        self._counters = counters
+        self._counters = runtime.counters
+        self._progress = runtime.board["api"]
         self._free = max_concurrent
         self._open: dict[Hashable, _Call] = {}
         self._waiting: deque[_Call] = deque()
@@ -71,8 +73,9 @@ class ApiCalls:
         return call
 
     async def _answer(self, work: Work, request: ApiRequest, call: "_Call") -> ApiAnswer:
-        while call.result is None:
-            await call.ended.wait()
+        with asking("api"):
+            while call.result is None:
+                await call.ended.wait()
         if isinstance(call.result, PermanentError) and call.request != request:
             return await self._answer(work, request, self._join(work, request, is_alone=True))
         if isinstance(call.result, Exception):
@@ -81,7 +84,8 @@ class ApiCalls:
 
     async def _make(self, call: "_Call") -> None:
         call.begin()
-        call.result = await captured(self._guard.call(call, self._circuit, lambda: self._send(call)))
+        with self._progress.work(type(call.request).__name__):
+            call.result = await captured(self._guard.call(call, self._circuit, lambda: self._send(call)))
         call.ended.wake()
         self._free += 1
         self._changed.wake()

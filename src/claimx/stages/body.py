@@ -9,6 +9,7 @@ from claimx.domain.tasks import CachedFile, DownloadTask
 from claimx.errors import ExpiredUrlError, TransientError
 from claimx.ports.files import FileHost, RemoteFile, Spool
 from claimx.stages.flow import Pools
+from claimx.stages.progress import tick
 from claimx.stages.sink import Sink
 from claimx.stages.work import Work
 
@@ -108,4 +109,5 @@ async def _digest(remote: RemoteFile) -> str:
     async with aclosing(remote.chunks()) as chunks:
         async for chunk in chunks:
             digest.update(chunk)
+            tick()
     return digest.hexdigest()

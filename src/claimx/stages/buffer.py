@@ -10,6 +10,7 @@ from claimx.domain.receipts import Receipt
 from claimx.domain.rows import Row
 from claimx.domain.tasks import Task
 from claimx.stages.pool import Waiters
+from claimx.stages.progress import blocked
 
 EVENTS = "claimx_events"
 PROJECTS = "claimx_projects"
@@ -70,6 +71,12 @@ class FlushBuffer:
         """Rows and lines in the cycle that fills."""
         return self._filling.rows
 
+    @property
+    def due_at(self) -> float | None:
+        """When the cycle that fills is due by its age; None: nothing rides in it."""
+        born_at = self._filling.born_at
+        return None if born_at is None else born_at + self._settings.flush_interval_s
+
     async def add_events(self, chunks: Iterable[EventChunk]) -> None:
         """Wait for room, then let the events ride; their children are counted already."""
         cycle = await self._roomy()
@@ -123,7 +130,8 @@ class FlushBuffer:
 
     async def _roomy(self) -> Cycle:
         while self._is_full():
-            await self._space.wait()
+            with blocked("flush"):
+                await self._space.wait()
         return self._filling
 
     def _is_full(self) -> bool:

@@ -6,6 +6,7 @@ from enum import Enum
 
 from claimx.config.tree import Circuit as CircuitSettings
 from claimx.stages.pool import Waiters
+from claimx.stages.progress import outside
 from claimx.telemetry.counters import Counters
 from claimx.telemetry.log import Log
 
@@ -54,6 +55,12 @@ class Circuit:
 
     async def enter(self) -> bool:
         """Wait until the dependency may be called; True: this call is the probe."""
+        if self.state is State.CLOSED:
+            return False
+        with outside(f"circuit {self.name}"):
+            return await self._probe_or_wait()
+
+    async def _probe_or_wait(self) -> bool:
         loop = asyncio.get_running_loop()
         while self.state is not State.CLOSED:
             if self.state is State.HALF_OPEN:

@@ -10,6 +10,7 @@ from claimx.ports.delay import DelayQueue
 from claimx.ports.source import Source
 from claimx.stages.intake import Intake
 from claimx.stages.partitions import Partitions
+from claimx.stages.progress import Progress, outside
 from claimx.telemetry.log import Log
 
 _GO_ON = (
@@ -34,6 +35,7 @@ class Commit:
         delay: DelayQueue,
         settings: Settings,
         log: Log,
+        progress: Progress,
     ) -> None:
         self._intakes = intakes
         self._partitions = partitions
@@ -41,6 +43,7 @@ class Commit:
         self._process = settings.process
         self._interval_s = settings.kafka.commit_interval_s
         self._log = log
+        self._progress = progress
 
     async def run(self) -> None:
         """Work until cancelled.
@@ -60,6 +63,10 @@ class Commit:
         Raises:
             DelayFileError: the delay queue is not the one that the committed offsets rely on; nothing was committed.
         """
+        with self._progress.work("offsets"):
+            await self._once()
+
+    async def _once(self) -> None:
         self._partitions.is_dirty = False
         mark = await self._delay.mark()
         is_new = self._judge(mark)
@@ -88,7 +95,8 @@ class Commit:
         if not moved:
             return
         try:
-            await source.commit(moved, note)
+            with outside("broker"):
+                await source.commit(moved, note)
         except TransientError as error:
             self._log.warning("offsets.failed", error=str(error), partitions=len(moved))
             self._partitions.is_dirty = True

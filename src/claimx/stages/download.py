@@ -1,6 +1,8 @@
 """From a media URL to content: refreshed when stale, length checked, small in memory, large in the spool."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import msgspec
@@ -15,6 +17,7 @@ from claimx.errors import ExpiredUrlError, PermanentError
 from claimx.ports.files import FileHost, Spool
 from claimx.stages.body import Body
 from claimx.stages.flow import Flow, Send
+from claimx.stages.progress import in_line
 from claimx.stages.work import Work
 
 _MOST_REFUSALS = 3
@@ -58,13 +61,22 @@ class Download:
         """
         work.begin(self._flow.runtime.clock.now())
         is_fresh = await self._freshen(work)
-        async with self._transfers:
+        async with self._transfer():
             if not work.is_wanted:
                 await self._flow.fates.drop(work)
                 return
             is_fresh = await self._freshen(work) or is_fresh  # it may have run out in the line
             work.task, work.stage = await self._fetched(work, is_fresh=is_fresh), "upload"
             await self._send([work])
+
+    @asynccontextmanager
+    async def _transfer(self) -> AsyncIterator[None]:
+        with in_line("transfer"):
+            await self._transfers.acquire()
+        try:
+            yield
+        finally:
+            self._transfers.release()
 
     async def _fetched(self, work: Work, *, is_fresh: bool) -> CachedFile:
         """Fetch; a URL that may be stale is asked for again once, one that ran out on the way a few times."""

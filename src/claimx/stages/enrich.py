@@ -35,15 +35,18 @@ class Enrich:
 
     async def run(self) -> None:
         """Begin batch after batch, as long as there is room for a whole one; until cancelled."""
-        limit = min(self._settings.batch_items, self._settings.workers)
         async with asyncio.TaskGroup() as group:
             while True:
-                while self._busy > self._settings.workers - limit:
-                    await self._freed.wait()
-                works = await self._channel.take(limit, self._settings.batch_wait_ms / 1000)
-                self._busy += len(works)
-                async for batch in self._admitted(works):
-                    group.create_task(self._batch(batch))
+                await self._begin(group)
+
+    async def _begin(self, group: asyncio.TaskGroup) -> None:
+        limit = min(self._settings.batch_items, self._settings.workers)
+        while self._busy > self._settings.workers - limit:
+            await self._freed.wait()
+        works = await self._channel.take(limit, self._settings.batch_wait_ms / 1000)
+        self._busy += len(works)
+        async for batch in self._admitted(works):
+            group.create_task(self._batch(batch))
 
     async def _admitted(self, works: Sequence[Work]) -> AsyncIterator[list[Work]]:
         """Hold the bytes of each answer; what is admitted begins before anything else is waited for."""
@@ -53,7 +56,8 @@ class Enrich:
             if admitted and not self._flow.pools.api.has_room(size):
                 yield admitted
                 admitted = []
-            await work.hold(self._flow.pools.api, size)
+            with self._flow.runtime.board["enrich_admission"].work(work.task.event_id):
+                await work.hold(self._flow.pools.api, size)
             admitted.append(work)
         yield admitted
 

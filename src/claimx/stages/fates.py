@@ -18,6 +18,7 @@ from claimx.ports.delay import DelayQueue, DelayRow
 from claimx.ports.files import Spool
 from claimx.stages.flood import FloodGate
 from claimx.stages.pool import Waiters
+from claimx.stages.progress import outside
 from claimx.stages.runtime import Runtime
 from claimx.stages.settle import Settlement
 from claimx.stages.work import Work
@@ -118,9 +119,10 @@ class Fates:
     async def produce(self, letter: DeadLetter) -> None:
         """Produce a dead letter until it is acknowledged; in a flood, wait first."""
         await self._flood.admit()
-        await self._runtime.redo.until_done(
-            "dead_letter.failed", lambda: self._dead_letters.put(letter), stage=letter.stage
-        )
+        with outside("broker"):
+            await self._runtime.redo.until_done(
+                "dead_letter.failed", lambda: self._dead_letters.put(letter), stage=letter.stage
+            )
 
     async def drop(self, work: Work) -> None:
         """Leave work undone that nobody who may settle waits for: its partition's new owner does it."""

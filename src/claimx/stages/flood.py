@@ -7,6 +7,7 @@ from collections.abc import Callable
 from claimx.config.tree import Flood as FloodSettings
 from claimx.domain.outcomes import Outcome
 from claimx.stages.pool import Waiters
+from claimx.stages.progress import outside
 from claimx.telemetry.log import Log
 
 _MINUTE_S = 60.0
@@ -41,6 +42,11 @@ class FloodGate:
             return "ratio"
         return None
 
+    @property
+    def told(self) -> str | None:
+        """Which limit was reached when somebody last wanted to pass; for any thread."""
+        return self._told
+
     async def admit(self) -> None:
         """Wait until one more dead letter may be produced, and count it."""
         await self.passed()
@@ -62,7 +68,8 @@ class FloodGate:
             if reason == "per_minute":
                 timer = asyncio.get_running_loop().call_at(self._minute[0] + _MINUTE_S, changed.wake)
             try:
-                await changed.wait()
+                with outside("flood"):
+                    await changed.wait()
             finally:
                 if timer is not None:
                     timer.cancel()

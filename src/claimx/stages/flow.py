@@ -39,6 +39,11 @@ class Circuits:
     files: Circuit
     store: Circuit
 
+    @property
+    def not_closed(self) -> list[str]:
+        """Dependencies that are not called freely now; for any thread."""
+        return [each.name for each in (self.api, self.files, self.store) if each.is_open]
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:

@@ -32,9 +32,15 @@ class Flush:
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
-            await self._commit(await self._flow.buffer.next_cycle())
+            await self._commit(
+                await self._flow.buffer.next_cycle()
+            )  # no name: nothing keeps a cycle that is over
 
     async def _commit(self, cycle: Cycle) -> None:
+        with self._flow.runtime.board["flush"].work("cycle"):
+            await self._write_all(cycle)
+
+    async def _write_all(self, cycle: Cycle) -> None:
         rejects = Rejects(self._flow, cycle)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._merge_events(cycle, rejects))

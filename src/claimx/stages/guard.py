@@ -16,6 +16,7 @@ from claimx.errors import (
 )
 from claimx.stages.circuit import Circuit
 from claimx.stages.fates import Fates
+from claimx.stages.progress import outside
 from claimx.stages.runtime import Runtime
 from claimx.stages.work import Work
 
@@ -56,6 +57,10 @@ class Guard:
 
     async def run(self, work: Work, body: Callable[[Work], Awaitable[None]]) -> None:
         """Run one pass of a stage over one item; whatever it raises becomes the item's fate."""
+        with self._runtime.board[work.stage].work(work.task.event_id):
+            await self._run(work, body)
+
+    async def _run(self, work: Work, body: Callable[[Work], Awaitable[None]]) -> None:
         if not work.receipt.is_wanted:
             await self._fates.drop(work)
             return
@@ -88,7 +93,8 @@ class Guard:
                 if not caller.is_wanted or (not circuit.is_open and _is_enough(error, failures)):
                     raise
             if not circuit.is_open:
-                await asyncio.sleep(max(patience_s, quick_delay(self._runtime.luck.random())))
+                with outside("back-off"):
+                    await asyncio.sleep(max(patience_s, quick_delay(self._runtime.luck.random())))
 
     @staticmethod
     async def _enter(caller: Caller, circuit: Circuit) -> bool:

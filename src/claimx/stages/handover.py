@@ -8,6 +8,7 @@ from claimx.domain.outcomes import Outcome
 from claimx.domain.results import UploadResult
 from claimx.ports.handover import Handover
 from claimx.stages.fates import Fates
+from claimx.stages.progress import outside
 from claimx.stages.runtime import Runtime
 from claimx.stages.settle import Settlement
 from claimx.stages.work import Work
@@ -34,9 +35,10 @@ class HandOver:
     async def _hand_on(self, work: Work) -> None:
         self._settlement.in_flight.seal(work.receipt)
         work.stage = self._stage
-        is_taken = await self._runtime.redo.until_done(
-            "handover.failed", lambda: self._port.put(self._stage, work.task), stage=self._stage
-        )
+        with outside("broker"):
+            is_taken = await self._runtime.redo.until_done(
+                "handover.failed", lambda: self._port.put(self._stage, work.task), stage=self._stage
+            )
         if is_taken:
             work.release()
             self._settlement.close(work.receipt, Outcome.FORWARDED)
@@ -53,6 +55,7 @@ class Report:
 
     async def __call__(self, result: UploadResult) -> None:
         """Report what became of a file; returns when it is acknowledged."""
-        await self._runtime.redo.until_done(
-            "handover.failed", lambda: self._port.put("results", result), stage="results"
-        )
+        with outside("broker"):
+            await self._runtime.redo.until_done(
+                "handover.failed", lambda: self._port.put("results", result), stage="results"
+            )

@@ -8,6 +8,7 @@ from claimx.ports.source import RecordBatch, Source
 from claimx.stages.flood import FloodGate
 from claimx.stages.partitions import Partitions
 from claimx.stages.pool import Budget
+from claimx.stages.progress import Progress, blocked
 
 TakeBatch = Callable[[RecordBatch], Awaitable[None]]
 
@@ -20,7 +21,13 @@ class Intake:
     """
 
     def __init__(
-        self, source: Source, partitions: Partitions, budget: Budget, flood: FloodGate, take: TakeBatch
+        self,
+        source: Source,
+        partitions: Partitions,
+        budget: Budget,
+        flood: FloodGate,
+        take: TakeBatch,
+        progress: Progress,
     ) -> None:
         self.is_draining = False
         self.paused: list[Partition] = []
@@ -29,22 +36,13 @@ class Intake:
         self._budget = budget
         self._flood = flood
         self._take = take
+        self._progress = progress
 
     async def run(self) -> None:
         """Work until the source stops."""
         while (batch := await self.source.get()) is not None:
-            await self._budget.acquire(batch.size_bytes)
-            await self._room(batch)
-            await self._flood.passed(partial(self._is_off, batch.partition), self._partitions.moved)
-            if self._is_off(batch.partition):
-                self._budget.release(batch.size_bytes)  # never received: the next owner gets it
-                continue
-            batch.partition.position = batch.position
-            if batch.items:
-                await self._take(batch)
-                self._slow_down(batch.partition)
-            else:
-                self._partitions.touch()
+            with self._progress.work(f"{batch.partition.topic}/{batch.partition.number}"):
+                await self._admit(batch)
 
     def drain(self) -> None:
         """Receive nothing more."""
@@ -60,6 +58,20 @@ class Intake:
                 if not partition.revoked:
                     self.source.resume(partition)
 
+    async def _admit(self, batch: RecordBatch) -> None:
+        await self._budget.acquire(batch.size_bytes)
+        await self._room(batch)
+        await self._flood.passed(partial(self._is_off, batch.partition), self._partitions.moved)
+        if self._is_off(batch.partition):
+            self._budget.release(batch.size_bytes)  # never received: the next owner gets it
+            return
+        batch.partition.position = batch.position
+        if batch.items:
+            await self._take(batch)
+            self._slow_down(batch.partition)
+        else:
+            self._partitions.touch()
+
     async def _room(self, batch: RecordBatch) -> None:
         """Wait while the batch would run too far ahead; one that is too wide by itself is admitted alone."""
         partition, limit = batch.partition, self._partitions.max_ahead
@@ -67,7 +79,8 @@ class Intake:
             frontier = partition.frontier()
             if batch.position - frontier <= limit or frontier == partition.position:
                 return
-            await self._partitions.moved.wait()
+            with blocked("frontier"):
+                await self._partitions.moved.wait()
 
     def _is_off(self, partition: Partition) -> bool:
         return partition.revoked or self.is_draining

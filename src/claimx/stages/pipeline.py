@@ -40,6 +40,7 @@ from claimx.stages.laws import Laws
 from claimx.stages.partitions import Partitions
 from claimx.stages.poison import Poison
 from claimx.stages.pool import Budget, Channel
+from claimx.stages.progress import Board
 from claimx.stages.projects import Projects
 from claimx.stages.redo import Redo
 from claimx.stages.results import Results
@@ -96,20 +97,23 @@ class Pipeline:
         self._is_draining = False
         self._is_expired = False
         self._failure: EngineError | None = None
-        runtime = Runtime(ports.clock, ports.luck, log, Redo(ports.luck, log), Counters())
+        runtime = Runtime(ports.clock, ports.luck, log, Redo(ports.luck, log), Counters(), Board())
+        runtime.board.open(_workers(settings, roles))
         self.tally = Tally(runtime)
         report = self.tally.report if "results" in roles.stages else Report(ports.handover, runtime)
         self.flow = make_flow(settings, ports, self.partitions, runtime, report)
         self._report = report
         self._channels = {
-            "enrich": Channel[Work](settings.enrich.queue_items),
-            "download": Channel[Work](settings.download.queue_items),
-            "upload": Channel[Work](settings.upload.queue_items),
+            "enrich": Channel[Work](settings.enrich.queue_items, "enrich"),
+            "download": Channel[Work](settings.download.queue_items, "download"),
+            "upload": Channel[Work](settings.upload.queue_items, "upload"),
         }
         self._intakes = [self._intake(stage) for stage in STAGES if stage in roles.stages]
         flow = self.flow
         self._retry = Retry(ports.delay, flow.settlement, flow.fates, flow.pools.intake, flow.runtime)
-        self._commit = Commit(self._intakes, self.partitions, ports.delay, settings, log)
+        self._commit = Commit(
+            self._intakes, self.partitions, ports.delay, settings, log, flow.runtime.board["commit"]
+        )
 
     @property
     def counts(self) -> Mapping[str, TopicCounts]:
@@ -207,6 +211,7 @@ class Pipeline:
     async def _begin(self, group: asyncio.TaskGroup, tasks: list[asyncio.Task[None]]) -> None:
         """Recover the delay queue before any intake; a drain need not wait for a disk that does not answer."""
         await self._retry.recover()
+        self.flow.runtime.board.start()
         tasks += [group.create_task(body, name=name) for name, body in self._bodies()]
 
     def _intake(self, stage: str) -> Intake:
@@ -220,7 +225,9 @@ class Pipeline:
         else:
             take = Take(stage, flow, self._channels[stage].put).take
         source = self._ports.make_source(stage, self.partitions)
-        return Intake(source, self.partitions, flow.pools.intake, flow.flood, take)
+        name = stage if stage in {"ingest", "results"} else f"{stage}_intake"
+        progress = flow.runtime.board[name]
+        return Intake(source, self.partitions, flow.pools.intake, flow.flood, take, progress)
 
     def _send(self, stage: str) -> Send:
         """The edge to a stage: its channel, or its topic."""
@@ -307,13 +314,29 @@ class Pipeline:
             self._failure = self._failure or error
 
 
+def _workers(settings: Settings, roles: Roles) -> dict[str, int]:
+    """How much each stage that runs here works on at once; the others wait for api, flush and commit."""
+    workers = {
+        "ingest": 1,
+        "enrich": settings.enrich.workers,
+        "download": settings.download.workers,
+        "upload": settings.upload.workers,
+        "results": 1,
+    }
+    own = {stage: workers[stage] for stage in STAGES if stage in roles.stages}
+    return {**own, "api": settings.api.max_concurrent, "flush": 1, "commit": 1}
+
+
 def make_flow(
     settings: Settings, ports: Ports, partitions: Partitions, runtime: Runtime, report: Reporting
 ) -> Flow:
     """Make what the stages share."""
     shares = share_out(settings.limits.memory_bytes)
     pools = Pools(
-        Budget(shares.intake), Budget(shares.api), Budget(shares.files), Budget(settings.download.spool_bytes)
+        Budget(shares.intake, "intake"),
+        Budget(shares.api, "api"),
+        Budget(shares.files, "files"),
+        Budget(settings.download.spool_bytes, "spool"),
     )
     policy = RetryPolicy(settings.retry.delays_s, settings.retry.max_age_s, settings.enrich.visibility_s)
     buffer = FlushBuffer(settings.lake)
@@ -329,7 +352,7 @@ def make_flow(
         )
     )
     guard = Guard(fates, runtime)
-    api = ApiCalls(ports.api, guard, circuits.api, runtime.counters, settings.api.max_concurrent)
+    api = ApiCalls(ports.api, guard, circuits.api, runtime, settings.api.max_concurrent)
     projects = Projects(ports.lake, settings.enrich.project_ttl_s, runtime)
     poison = Poison(settlement, fates, runtime)
     return Flow(

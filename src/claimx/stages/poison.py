@@ -1,6 +1,7 @@
 """Records that cannot be read: dead letters with their original bytes."""
 
 import asyncio
+from collections import deque
 
 from claimx.domain import dead_letter
 from claimx.domain.events import Malformed
@@ -22,16 +23,15 @@ class Poison:
         self._settlement = settlement
         self._fates = fates
         self._runtime = runtime
-        self._waiting: list[tuple[str, Malformed, Receipt]] = []
+        self._waiting: deque[tuple[str, Malformed, Receipt]] = deque()
         self._more = Waiters()
 
     async def run(self) -> None:
         """Work until cancelled."""
         async with asyncio.TaskGroup() as group:
             while True:
-                for stage, item, receipt in self._waiting:
-                    group.create_task(self._bury(stage, item, receipt))
-                self._waiting.clear()
+                while self._waiting:
+                    group.create_task(self._bury(*self._waiting.popleft()))
                 await self._more.wait()
 
     def bury(self, stage: str, item: Malformed, receipt: Receipt) -> None:
@@ -40,6 +40,10 @@ class Poison:
         self._more.wake()
 
     async def _bury(self, stage: str, item: Malformed, receipt: Receipt) -> None:
+        with self._runtime.board["poison"].work(stage):
+            await self._bury_now(stage, item, receipt)
+
+    async def _bury_now(self, stage: str, item: Malformed, receipt: Receipt) -> None:
         origin = receipt.origin
         await self._fates.produce(dead_letter.of_record(stage, item, origin, self._runtime.clock.now()))
         receipt.error_code = item.code

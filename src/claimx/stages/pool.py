@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
+from claimx.stages.progress import blocked
+
 T = TypeVar("T")
 
 
@@ -39,12 +41,17 @@ class Waiters:
 
 
 class Channel(Generic[T]):
-    """A queue of at most ``capacity`` items; waiting in ``put`` is the backpressure."""
+    """A queue of at most ``capacity`` items; waiting in ``put`` is the backpressure.
 
-    __slots__ = ("_getters", "_items", "_putters", "capacity")
+    Args:
+        stage: whose queue it is.
+    """
 
-    def __init__(self, capacity: int) -> None:
+    __slots__ = ("_getters", "_items", "_putters", "capacity", "stage")
+
+    def __init__(self, capacity: int, stage: str = "") -> None:
         self.capacity = capacity
+        self.stage = stage
         self._items: deque[T] = deque()
         self._getters = Waiters()
         self._putters = Waiters()
@@ -56,7 +63,8 @@ class Channel(Generic[T]):
         """Append all items, waiting for room before each."""
         for item in items:
             while len(self._items) >= self.capacity:
-                await self._putters.wait()
+                with blocked(f"{self.stage} queue"):
+                    await self._putters.wait()
             self._items.append(item)
             self._getters.wake(1)
 
@@ -90,12 +98,17 @@ class Channel(Generic[T]):
 
 
 class Budget:
-    """Bytes that may be held at once; first come, first served; an item above the limit is admitted alone."""
+    """Bytes that may be held at once; first come, first served; an item above the limit is admitted alone.
 
-    __slots__ = ("_line", "limit", "peak", "used")
+    Args:
+        name: of what pool.
+    """
 
-    def __init__(self, limit: int) -> None:
+    __slots__ = ("_line", "limit", "name", "peak", "used")
+
+    def __init__(self, limit: int, name: str = "") -> None:
         self.limit = limit
+        self.name = name
         self.used = 0
         self.peak = 0
         self._line: deque[tuple[int, asyncio.Future[None]]] = deque()
@@ -119,7 +132,8 @@ class Budget:
         future = asyncio.get_running_loop().create_future()
         self._line.append((size, future))
         try:
-            await future
+            with blocked(f"{self.name} bytes"):
+                await future
         except asyncio.CancelledError:
             if future.done() and not future.cancelled():
                 self.release(size)

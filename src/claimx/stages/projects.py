@@ -8,6 +8,7 @@ from claimx.domain.times import SECOND, Micros
 from claimx.errors import LakeError
 from claimx.ports.lake import Lake
 from claimx.stages.pool import Waiters
+from claimx.stages.progress import asking
 from claimx.stages.runtime import Runtime
 
 _MOST = 100_000
@@ -86,8 +87,9 @@ class Projects:
     async def settled(self, project_id: str) -> None:
         """Wait while a project is being fetched: its row goes first."""
         waiters = self._under_way.get(project_id)
-        while waiters is not None and self._under_way.get(project_id) is waiters:
-            await waiters.wait()
+        with asking("project"):
+            while waiters is not None and self._under_way.get(project_id) is waiters:
+                await waiters.wait()
 
     def _has_failed(self, project_id: str) -> bool:
         failed_at = self._failed_at.get(project_id)

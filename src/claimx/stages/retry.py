@@ -62,7 +62,8 @@ class Retry:
             async with self.quiet:
                 leased, look_at = await self._runtime.redo.until_done("delay_queue.failed", lease)
             for taken in leased:
-                await self._begin(taken, sends)
+                with self._runtime.board["retry"].work(taken.row.task.event_id):
+                    await self._begin(taken, sends)
             if not leased and changes == self._fates.parks:  # else a row came while we looked
                 await self._wait(None if look_at is None else (look_at - now) / SECOND)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from claimx.ports.clock import Clock, Luck
+from claimx.stages.progress import Board
 from claimx.stages.redo import Redo
 from claimx.telemetry.counters import Counters
 from claimx.telemetry.log import Log
@@ -10,10 +11,11 @@ from claimx.telemetry.log import Log
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Time, luck, the log, the totals, and the way in which durable writes are done again."""
+    """Time, luck, the log, the totals, each stage's progress, and the way in which durable writes are done again."""
 
     clock: Clock
     luck: Luck
     log: Log
     redo: Redo
     counters: Counters
+    board: Board

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from claimx.ports.files import Spool, SpoolFile
 from claimx.stages.pool import Budget
+from claimx.stages.progress import outside, tick
 from claimx.stages.work import Work
 
 CHUNK_BYTES = 1024 * 1024
@@ -40,7 +41,8 @@ class Sink:
         self._hash.update(chunk)
         if self._file is None and self.size > self._memory_bytes:
             await self._work.hold(spool_budget, self._expected)
-            await self._spool.room(self._expected)
+            with outside("spool room"):
+                await self._spool.room(self._expected)
             self._file = await self._spool.create(self._work.task.child)
             for earlier in self._chunks:
                 await self._file.write(earlier)
@@ -50,6 +52,7 @@ class Sink:
             self._chunks.append(chunk)
         else:
             await self._file.write(chunk)
+        tick()
 
     async def finish(self, memory: Budget, spool_budget: Budget) -> bytes | Path:
         """Return the content, and keep only what it really takes."""

@@ -11,9 +11,13 @@ from claimx.ports.files import FileStore, Spool
 from claimx.stages.buffer import RowChunk
 from claimx.stages.fates import Reporting
 from claimx.stages.flow import Flow
+from claimx.stages.progress import allow
 from claimx.stages.work import Work
 
 _ROW_BYTES = 1024
+_LARGE_BYTES_PER_S = 256 * 1024
+_LARGE_SHARE = 16
+"""A store does not tell how far an upload is. A large one may be as slow as this, and others of its size go before it."""
 
 
 class Upload:
@@ -41,6 +45,8 @@ class Upload:
             raise TypeError(type(cached).__name__)
         content = work.content if work.content is not None else await self._spooled(cached)
         task = cached.download
+        if not isinstance(content, bytes):
+            allow(_LARGE_SHARE * cached.size_bytes / _LARGE_BYTES_PER_S)
         key = object_key(task.project_id, task.media_id, task.file_name)
         try:
             await self._flow.guard.call(

@@ -33,6 +33,9 @@ Event = Literal[
     "circuit.closed",
     "control.asked",
     "control.failed",
+    "health.listening",
+    "health.failed",
+    "health.recovered",
     "kafka.logged",
     "kafka.failed",
 ]

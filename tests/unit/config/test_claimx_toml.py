@@ -16,7 +16,7 @@ from claimx.config.tree import Secret
 
 ROOT = Path(__file__).parents[3]
 REQUIRED = {"api.token", "lake.tables_url", "lake.files_url"}
-UNSET = {"api.rate_limit_per_s", "download.spool_url"}
+UNSET = {"api.rate_limit_per_s", "download.spool_url", "health.port"}
 """No default can be written for these: they stand with an example."""
 VALUES = [leaf for leaf in LEAVES.values() if leaf.kind in {"value", "list"}]
 

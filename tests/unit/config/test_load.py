@@ -318,7 +318,7 @@ VARIABLES = [
     ("CLAIMX_API_TOKEN", "unknown variable", "hint: did you mean CLAIMX_API__TOKEN?"),
     ("CLAIMX_KAFKA__CLIENT", "unknown variable", "hint: name one entry: CLAIMX_KAFKA__CLIENT__<KEY>"),
     ("CLAIMX_ZZZ", "unknown variable", "hint: every key of claimx.toml is CLAIMX_<SECTION>__<KEY>"),
-    ("CLAIMX_HEALTH__PORT", "unknown variable", "hint: "),
+    ("CLAIMX_PROBES__PORT", "unknown variable", "hint: "),
 ]
 
 

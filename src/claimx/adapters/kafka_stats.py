@@ -1,0 +1,55 @@
+"""What librdkafka's statistics tell of a consumer."""
+
+from collections.abc import Collection
+
+import msgspec
+
+from claimx.adapters.kafka_records import Place
+
+INTERVAL_MS = 5000
+
+
+class _Broker(msgspec.Struct):
+    nodeid: int
+    state: str
+
+
+class _Partition(msgspec.Struct):
+    hi_offset: int = -1
+
+
+class _Topic(msgspec.Struct):
+    partitions: dict[int, _Partition] = {}
+
+
+class _Statistics(msgspec.Struct):
+    brokers: dict[str, _Broker] = {}
+    topics: dict[str, _Topic] = {}
+
+
+class Statistics:
+    """What of a report is of use; written on the consumer's thread, read from any.
+
+    Args:
+        ends: the high watermark of each partition that is assigned and was fetched from.
+    """
+
+    def __init__(self) -> None:
+        self.brokers_up: int | None = None
+        self.ends: dict[Place, int] = {}
+        self._decode = msgspec.json.Decoder(_Statistics).decode
+
+    def update(self, report: str, assigned: Collection[Place]) -> None:
+        """Take a report in."""
+        told = self._decode(report)
+        self.brokers_up = sum(each.state == "UP" and each.nodeid >= 0 for each in told.brokers.values())
+        self.ends = {
+            (topic, number): partition.hi_offset
+            for topic, named in told.topics.items()
+            for number, partition in named.partitions.items()
+            if partition.hi_offset >= 0 and (topic, number) in assigned
+        }
+
+    def forget(self, place: Place) -> None:
+        """Leave a revoked partition out."""
+        self.ends = {there: end for there, end in self.ends.items() if there != place}
