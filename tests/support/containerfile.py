@@ -108,15 +108,18 @@ class Stage:
         done = self.enter(["env", "-i", *pairs(kept | self.environ), "/bin/sh", "-c", line])
         assert done.returncode == 0, (line, done.stdout[-1000:], done.stderr[-3000:])
 
-    def run(self, *arguments: str, python: bool = False) -> subprocess.CompletedProcess[str]:
-        """What ``docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges`` would do."""
+    def run(self, *arguments: str, entry: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+        """What ``docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges`` would do.
+
+        Args:
+            entry: as by ``--entrypoint``.
+        """
         uid, gid = self.user.split(":")
         locked = ["setpriv", "--reuid", uid, "--regid", gid, "--clear-groups", "--no-new-privs"]
         locked += ["--bounding-set", "-all", "--inh-caps", "-all"]
         inside = ["env", "-i", f"--chdir={self.workdir}", *pairs(self.environ)]
-        entry = ["python"] if python else self.entrypoint
         return self.enter(
-            [*locked, *inside, *entry, *arguments],
+            [*locked, *inside, *(entry or self.entrypoint), *arguments],
             read_only=("/", "/usr", "/usr/local", "/etc"),
             volumes=self.volumes,
         )

@@ -13,11 +13,20 @@ from pathlib import Path
 import pytest
 
 from claimx import __version__
+from claimx.domain.stage_names import STAGES, health_port
 from support.containerfile import steps
 
 ROOT = Path(__file__).parents[3]
 STEPS = steps((ROOT / "Containerfile").read_text())
+PORTS = {health_port(STAGES), *(health_port((name,)) for name in STAGES)}
 CHECK = ROOT / "deploy" / "container" / "healthcheck.py"
+
+
+def test_its_health_check_looks_on_the_port_of_each_role_and_can_be_run_in_it() -> None:
+    assert f"range({min(PORTS)}, {max(PORTS) + 1})" in CHECK.read_text()
+    command = json.loads(last("HEALTHCHECK").partition(" CMD ")[2])
+    assert command == ["python", "/app/healthcheck.py"]
+    assert ("COPY", "deploy/container/healthcheck.py /app/healthcheck.py") in STEPS
 
 
 def last(name: str) -> str:

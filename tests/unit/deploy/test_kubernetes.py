@@ -1,12 +1,6 @@
 """The manifests, as kustomize renders them, against what claimx does."""
 
-import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -14,56 +8,12 @@ import yaml
 from claimx import __version__
 from claimx.config.load import load
 from claimx.config.tree import Settings
-from claimx.domain.stage_names import STAGES, roles_of
+from claimx.domain.stage_names import STAGES, health_port, roles_of
 from support.command_line import read
 from support.commands import claimx
-from support.containerfile import environ
+from support.manifests import FOLDER, VARIANTS, Pod, needs_kubectl, pods, rendered
 
-FOLDER = Path(__file__).parents[3] / "deploy" / "kubernetes"
-VARIANTS = ("", "all", "init")
-IMAGE = environ((FOLDER.parents[1] / "Containerfile").read_text())
 SECRETS = "/run/secrets/claimx"
-
-needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl here to render with")
-Document = Mapping[str, Any]
-
-
-@cache
-def rendered(variant: str) -> list[Document]:
-    done = subprocess.run(
-        ["kubectl", "kustomize", FOLDER / variant], capture_output=True, text=True, timeout=60, check=True
-    )
-    return [*yaml.safe_load_all(done.stdout)]
-
-
-@dataclass(frozen=True)
-class Pod:
-    """One workload's pods."""
-
-    name: str
-    kind: str
-    spec: Document
-    body: Document
-    config: str
-
-    @property
-    def containers(self) -> list[Document]:
-        return [*self.body.get("initContainers", ()), *self.body["containers"]]
-
-    def environ(self) -> dict[str, str]:
-        """As the first pod sees it."""
-        (container,) = self.containers
-        return IMAGE | {each["name"]: each.get("value", f"{self.name}-0") for each in container["env"]}
-
-
-def pods(variant: str) -> Iterator[Pod]:
-    documents = rendered(variant)
-    (config,) = [each["data"]["claimx.toml"] for each in documents if each["kind"] == "ConfigMap"]
-    for each in documents:
-        if each["kind"] in {"StatefulSet", "Job"}:
-            yield Pod(
-                each["metadata"]["name"], each["kind"], each["spec"], each["spec"]["template"]["spec"], config
-            )
 
 
 def processes() -> list[Pod]:
@@ -158,7 +108,7 @@ def test_probes_ask_the_port_of_the_role() -> None:
     for pod in processes():
         (container,) = pod.containers
         (port,) = container["ports"]
-        assert port["containerPort"] == PORTS[stages(pod)]
+        assert port["containerPort"] == health_port(stages(pod))
         for name, path in (("startup", "/startupz"), ("liveness", "/livez"), ("readiness", "/readyz")):
             assert container[f"{name}Probe"]["httpGet"] == {"path": path, "port": port["name"]}
         notes = pod.spec["template"]["metadata"]["annotations"]
@@ -215,14 +165,4 @@ def test_each_process_has_a_budget_and_the_policy_lets_its_port_in(variant: str)
         assert pod.spec["selector"]["matchLabels"].items() <= labels.items()
         assert [each for each in budgets if each["selector"]["matchLabels"].items() <= labels.items()]
         assert policy["podSelector"]["matchLabels"].items() <= labels.items()
-        assert span["port"] <= PORTS[stages(pod)] <= span["endPort"]
-
-
-PORTS: Mapping[tuple[str, ...], int] = {
-    STAGES: 8080,
-    ("enrich",): 8081,
-    ("download",): 8082,
-    ("upload",): 8083,
-    ("ingest",): 8084,
-    ("results",): 8085,
-}
+        assert span["port"] <= health_port(stages(pod)) <= span["endPort"]
