@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 pytestmark = [
     pytest.mark.skipif(not can_enter(), reason="needs root and namespaces of mounts"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 

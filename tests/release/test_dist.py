@@ -24,7 +24,7 @@ PYTHONS = ("python3.11", "python3.12", "python3.13")
 
 pytestmark = [
     pytest.mark.skipif(not DIST.is_dir(), reason="nothing in dist/: make dist"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 

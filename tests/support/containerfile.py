@@ -98,7 +98,7 @@ class Stage:
             env=os.environ | {"PATH": os.environ["PATH"]},
             capture_output=True,
             text=True,
-            timeout=280,
+            timeout=500,
             check=False,
         )
 

@@ -88,6 +88,22 @@ def test_a_unit_exposes_next_to_nothing(unit: str, root: Path) -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.skipif(shutil.which("systemd-sysusers") is None, reason="no systemd-sysusers here")
+def test_systemd_makes_the_user_of_the_units(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    done = subprocess.run(
+        ["systemd-sysusers", f"--root={tmp_path}", FOLDER / "claimx.sysusers.conf"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    users = (tmp_path / "etc/passwd").read_text()
+    assert {values(unit, "User")[0] for unit in UNITS} == {users.partition(":")[0]} == {"claimx"}
+    assert users.strip().endswith("/nologin")
+
+
 def test_each_stage_has_a_command_line_that_claimx_takes() -> None:
     for name in STAGES:
         program, *words = command(f"claimx@{name}.service")
