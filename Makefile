@@ -1,4 +1,4 @@
-# Targets: setup run test test-kafka chaos azurite prometheus test-stores simulate replay bench lint format lock
+# Targets: setup run runbook test test-kafka chaos azurite prometheus test-stores dist test-dist simulate replay bench lint format lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +8,7 @@ PROMETHEUS := tests/prometheus/target
 LOCK := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
-.PHONY: setup run test test-kafka chaos azurite prometheus test-stores simulate replay bench lint format lock
+.PHONY: setup run runbook test test-kafka chaos azurite prometheus test-stores dist test-dist simulate replay bench lint format lock
 
 # Makes .venv with everything that requirements/dev.lock names, and this project in it.
 setup: .venv/.stamp
@@ -25,6 +25,10 @@ setup: .venv/.stamp
 # Shows it: 500 events through an embedded broker and a simulated ClaimX API, then a summary.
 run: setup
 	$(BIN)/claimx run --stages all --sandbox --events 500 --exit-when-idle
+
+# Runs every command of docs/runbook.md in a fresh clone, and shows what each says.
+runbook: setup
+	PYTHONPATH=tests $(BIN)/python -m support.runbook
 
 # Runs every test that needs nothing but Python.
 test: setup
@@ -76,6 +80,21 @@ $(PROMETHEUS)/.stamp:
 	rm $(PROMETHEUS)/prometheus_*.deb
 	touch $@
 
+# Builds what a release is into dist/: wheel, sdist, the single file claimx for Linux, and their checksums.
+dist: setup .venv/.stamp-dist
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/python deploy/release/single_file.py requirements/runtime.lock dist
+	cd dist && sha256sum * > SHA256SUMS
+
+# Builds it and tries it as somebody who has only a Python, walks the Containerfile, and checks the manifests by schema.
+test-dist: dist
+	$(BIN)/pytest -n 2 --dist loadfile tests/release
+
+.venv/.stamp-dist: .venv/.stamp requirements/dist.lock
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dist.lock
+	touch $@
+
 # Runs many more histories of the simulated engine than the tests do; a seed that fails is printed.
 simulate: setup
 	PYTHONPATH=tests $(BIN)/python -m simulation.many 0 20000
@@ -108,4 +127,5 @@ format: setup
 lock: setup
 	$(LOCK) --upgrade --extra dev --output-file requirements/dev.lock pyproject.toml
 	$(LOCK) --constraint requirements/dev.lock --output-file requirements/runtime.lock pyproject.toml
+	$(LOCK) --constraint requirements/dev.lock --extra dist --output-file requirements/dist.lock pyproject.toml
 	$(LOCK) --constraint requirements/dev.lock --only-build-deps --all-build-deps --output-file requirements/build.lock pyproject.toml
