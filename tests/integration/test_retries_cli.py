@@ -208,6 +208,8 @@ def test_what_a_dead_process_had_in_work_is_free_and_its_crash_is_counted_once(t
     said, code = on_a_terminal([CLAIMX, "retries", "drop", "--all", "-c", config], "n")
     assert (code, "0 rows dropped" in said) == (7, True), said
     assert "drop 1 row: each becomes a dead letter? [y/N]" in said
+    said, code = on_a_terminal([CLAIMX, "retries", "drop", "--all", "--no-input", "-c", config], "y")
+    assert (code, "hint: add --yes" in said) == (2, True), said
     assert claimx_json("retries", "list", "-c", config)["total"] == 1
 
 

@@ -7,7 +7,7 @@ from claimx.config.tree import Kafka as KafkaSettings
 from claimx.errors import AuthError, ClaimxError, EngineError, TransientError
 from claimx.telemetry.log import Log
 
-REFUSED = {
+_REFUSED = {
     KafkaError._AUTHENTICATION,  # noqa: SLF001  # the library's name
     KafkaError.SASL_AUTHENTICATION_FAILED,
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -44,7 +44,7 @@ class Client:
     def translated(self, error: KafkaError) -> ClaimxError:
         """Our error for one of librdkafka's."""
         code = error.code()
-        if self._refused is not None or code in REFUSED:
+        if self._refused is not None or code in _REFUSED:
             return AuthError("kafka.refused", f"{self._servers}: {(self._refused or error).str()}")
         if code in _LATE:
             return self.unreachable(error.str())
@@ -57,6 +57,6 @@ class Client:
         return TransientError("kafka.unreachable", f"{self._servers}: {detail}")
 
     def _failed(self, error: KafkaError) -> None:
-        if error.code() in REFUSED:
+        if error.code() in _REFUSED:
             self._refused = error
         self._tell(error)

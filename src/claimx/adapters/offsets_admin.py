@@ -55,7 +55,6 @@ class KafkaOffsetsAdmin:
         try:
             there = self._admin.list_topics(timeout=_ASK_S).topics
         except KafkaException as error:
-            self._admin.poll(0)  # calls back: a refused login is told no other way
             raise self._client.translated(error.args[0]) from error
         if absent := [topic for topic in topics if topic not in there]:
             raise TopicsAbsentError(f"these topics do not exist: {', '.join(absent)}")
@@ -74,11 +73,11 @@ class KafkaOffsetsAdmin:
 
     def committed(self, group: str, shelves: Sequence[Shelf]) -> Mapping[Shelf, Committed]:
         """Ask the group's coordinator."""
-        return patiently(lambda: self._positions.committed(group, shelves))
+        return _patiently(lambda: self._positions.committed(group, shelves))
 
     def members(self, group: str) -> Sequence[Member] | None:
         """Ask the group's coordinator; librdkafka's mock cluster does not tell."""
-        return patiently(lambda: self._members(group))
+        return _patiently(lambda: self._members(group))
 
     def move(self, group: str, offsets: Mapping[Shelf, Committed]) -> None:
         """Commit with a deadline of our own: a synchronous commit hangs for minutes on a frozen broker."""
@@ -148,9 +147,9 @@ class KafkaOffsetsAdmin:
             raise self._client.unreachable("no answer in time") from error
 
 
-def patiently(ask: Callable[[], T], for_s: float = _ASK_S) -> T:
+def _patiently(ask: Callable[[], T]) -> T:
     """Ask again for a while: a coordinator is not there at once in a group's first moments, or when a broker has gone."""
-    until = time.perf_counter() + for_s
+    until = time.perf_counter() + _ASK_S
     while True:
         try:
             return ask()

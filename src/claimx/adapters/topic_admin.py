@@ -77,7 +77,6 @@ class KafkaTopicAdmin:
         try:
             return self._admin.list_topics(timeout=_ASK_S)
         except KafkaException as error:
-            self._admin.poll(0)  # calls back: a refused login is told no other way
             raise self._client.translated(error.args[0]) from error
 
     def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:

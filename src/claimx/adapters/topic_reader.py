@@ -14,21 +14,16 @@ _MICROS_PER_MS = 1000
 
 
 class KafkaPositions:
-    """Implements ports.inspection.Positions. A consumer that never subscribes is no member of its group.
+    """Implements ports.inspection.Positions. A consumer that never subscribes is no member of its group."""
 
-    Args:
-        ask_s: how long each question may take.
-    """
-
-    def __init__(self, client: Client, ask_s: float = _ASK_S) -> None:
+    def __init__(self, client: Client) -> None:
         self._client = client
-        self._ask_s = ask_s
 
     def present(self, topics: Sequence[str]) -> Sequence[str]:
         """List what the broker has."""
         consumer = self._consumer("claimx-inspection")
         try:
-            there = consumer.list_topics(timeout=self._ask_s).topics
+            there = consumer.list_topics(timeout=_ASK_S).topics
             return [topic for topic in topics if topic in there]
         except KafkaException as error:
             raise self._client.translated(error.args[0]) from error
@@ -39,7 +34,7 @@ class KafkaPositions:
         """Ask the group's coordinator."""
         consumer = self._consumer(group)
         try:
-            found = consumer.committed([TopicPartition(*shelf) for shelf in shelves], timeout=self._ask_s)
+            found = consumer.committed([TopicPartition(*shelf) for shelf in shelves], timeout=_ASK_S)
             return {
                 shelf: Committed(each.offset, each.metadata or "")
                 for shelf, each in self._told(found).items()
@@ -54,7 +49,7 @@ class KafkaPositions:
         consumer = self._consumer("claimx-inspection")
         asked = [TopicPartition(*shelf, when // _MICROS_PER_MS) for shelf in shelves]
         try:
-            found = self._told(consumer.offsets_for_times(asked, timeout=self._ask_s))
+            found = self._told(consumer.offsets_for_times(asked, timeout=_ASK_S))
             return {shelf: each.offset for shelf, each in found.items()}
         except KafkaException as error:
             raise self._client.translated(error.args[0]) from error

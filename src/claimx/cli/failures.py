@@ -21,6 +21,7 @@ from claimx.errors import (
 )
 
 DEBUG = "--debug"
+NO_INPUT = "--no-input"
 FAILED = 1
 USAGE = 2
 FOUND_SOMETHING = 3

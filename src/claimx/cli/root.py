@@ -82,6 +82,9 @@ def _options(
     _debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks; works anywhere in the line.")
     ] = False,
+    _no_input: Annotated[
+        bool, typer.Option("--no-input", help="Never ask: exit 2 instead; works anywhere in the line.")
+    ] = False,
 ) -> None:
     help_alone(context)
 
