@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -43,6 +43,10 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 log.cleaner.enable=false
+group.consumer.min.session.timeout.ms=6000
+group.consumer.session.timeout.ms=6000
+group.consumer.min.heartbeat.interval.ms=1000
+group.consumer.heartbeat.interval.ms=1000
 """
 
 
@@ -93,20 +97,27 @@ def mock_broker() -> Iterator[Mock]:
 
 
 @contextlib.contextmanager
-def apache_broker(directory: Path, jars: Path = JARS) -> Iterator[Apache]:
+def apache_broker(
+    directory: Path, more: Callable[[int, int], str] = lambda broker, controller: "", options: Sequence[str] = ()
+) -> Iterator[Apache]:
     """Run an Apache Kafka whose data and log lie in ``directory``. It ends with the block, by its own pid.
+
+    Args:
+        more: further properties, which win, given the ports of the broker and of the controller.
+        options: of the virtual machine.
 
     Raises:
         RuntimeError: it did not start; the text has the end of its log.
     """
-    if not any(jars.glob("kafka_2.13-*.jar")):
+    if not any(JARS.glob("kafka_2.13-*.jar")):
         raise RuntimeError("the jars of Apache Kafka are not there: run make test-kafka")
-    broker, controller = _free_ports(2)
+    broker, controller = free_ports(2)
     properties = directory / "server.properties"
-    properties.write_text(PROPERTIES.format(broker=broker, controller=controller, data=directory / "data"))
+    text = PROPERTIES.format(broker=broker, controller=controller, data=directory / "data")
+    properties.write_text(text + more(broker, controller))
     log = directory / "kafka.log"
     cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    java = ["java", "-Xmx512m", "-cp", f"{jars}/*"]
+    java = ["java", "-Xmx512m", *options, "-cp", f"{JARS}/*"]
     with log.open("wb") as out:
         named = f"--cluster-id={cluster_id}"  # with a =: one id in 64 begins with a dash
         formatted = [*java, "kafka.tools.StorageTool", "format", named, "-c", str(properties)]
@@ -135,7 +146,8 @@ def _wait_for_leaders(admin: AdminClient, made: list[TopicPartition]) -> None:
             return
 
 
-def _free_ports(number: int) -> list[int]:
+def free_ports(number: int) -> list[int]:
+    """Ports of loopback that nobody listens on."""
     with contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)]
         return [each.getsockname()[1] for each in sockets]
