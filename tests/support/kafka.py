@@ -98,7 +98,9 @@ def mock_broker() -> Iterator[Mock]:
 
 @contextlib.contextmanager
 def apache_broker(
-    directory: Path, more: Callable[[int, int], str] = lambda broker, controller: "", options: Sequence[str] = ()
+    directory: Path,
+    more: Callable[[int, int], str] = lambda broker, controller: "",
+    options: Sequence[str] = (),
 ) -> Iterator[Apache]:
     """Run an Apache Kafka whose data and log lie in ``directory``. It ends with the block, by its own pid.
 

@@ -170,7 +170,9 @@ def _make_users(broker: Apache) -> None:
     grant(broker, ResourceType.GROUP, AclOperation.ALL)
 
 
-def grant(broker: Apache, kind: ResourceType, operation: AclOperation, name: str = "*", user: str = USER) -> None:
+def grant(
+    broker: Apache, kind: ResourceType, operation: AclOperation, name: str = "*", user: str = USER
+) -> None:
     """Allow a user something, on everything or on what has this name."""
     binding = AclBinding(
         kind, name, ResourcePatternType.LITERAL, f"User:{user}", "*", operation, AclPermissionType.ALLOW

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 
@@ -17,11 +18,12 @@ from claimx.app.control import Control
 from claimx.config.options import RunOptions
 from claimx.config.tree import Settings
 from claimx.domain.stage_names import roles_of
-from claimx.errors import LakeError, TransientError
+from claimx.errors import ClaimxError, LakeError, TransientError
 from claimx.ops.progress import show_progress
 from claimx.ops.summary import Summary, totals, write_json
 from claimx.ops.summary import as_text as summary_text
 from claimx.ports.delay import DelayQueue
+from claimx.stages.outage import Outage
 from claimx.stages.pipeline import Pipeline
 from claimx.telemetry.log import Log
 
@@ -68,6 +70,7 @@ class Daemon:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, number)
         stack = AsyncExitStack()
+        code: int | None = None
         try:
             roles = roles_of(self._options.stages, msgspec.structs.asdict(self._settings.edges))
             assembly = Assembly(self._settings, roles, self._log, stack)
@@ -80,20 +83,20 @@ class Daemon:
                 stages=sorted(roles.stages),
             )
             control = Control(self._settings, pipeline, ports, self._log, began)
-            is_clean = await self._work(pipeline, self._listen(control))
+            is_clean = await self._work(pipeline, self._listen(control), assembly.outage)
             summary = await self._summary(assembly, pipeline, ports.delay)
             summary.duration_s = round(loop.time() - began, 3)
             summary.exit_code = DONE if is_clean else DRAIN_DEADLINE
             self.delayed = summary.delayed
             self._tell(summary)
+            code = summary.exit_code
         except asyncio.CancelledError:
             if not self._is_stopping:
                 raise
-            return DONE  # stopped before anything was received
-        else:
-            return summary.exit_code
+            code = DONE  # stopped before anything was received
         finally:
-            await self._close(stack)
+            await self._close(stack, code)
+        return code
 
     def _stop(self, number: int) -> None:
         """Drain at the first signal, end at once at the second."""
@@ -112,11 +115,12 @@ class Daemon:
         server.open()
         return server
 
-    async def _work(self, pipeline: Pipeline, server: ControlServer) -> bool:
+    async def _work(self, pipeline: Pipeline, server: ControlServer, outage: Outage) -> bool:
         async with asyncio.TaskGroup() as group:
             work = group.create_task(pipeline.run(), name="pipeline")
             helpers = [group.create_task(show_progress(lambda: _numbers(pipeline)), name="progress")]
             helpers.append(group.create_task(server.run(), name="control"))
+            helpers.append(group.create_task(_watch(outage, pipeline), name="kafka"))
             if self._options.exit_when_idle:
                 helpers.append(group.create_task(self._drain_when_idle(pipeline), name="idle"))
             await asyncio.wait([work])
@@ -176,8 +180,12 @@ class Daemon:
         sys.stdout.write(summary_text(summary) + "\n")
         sys.stdout.flush()
 
-    async def _close(self, stack: AsyncExitStack) -> None:
-        """Close the adapters; a frozen broker or lake must not keep a finished process alive."""
+    async def _close(self, stack: AsyncExitStack, code: int | None) -> None:
+        """Close the adapters; a frozen broker or lake must not keep a finished process alive.
+
+        Args:
+            code: the exit code of a run that has come to its end; None: an error is on its way, and tells its own.
+        """
         try:
             async with asyncio.timeout(_CLOSE_S):
                 await stack.aclose()
@@ -186,7 +194,23 @@ class Daemon:
                 "process.failed", error=f"not closed within {_CLOSE_S:.0f} s; leaving all the same"
             )
             sys.stdout.flush()
-            os._exit(DRAIN_DEADLINE)
+            if code is not None:
+                os._exit(code)
+            _end_after(_CLOSE_S)
+
+
+async def _watch(outage: Outage, pipeline: Pipeline) -> None:
+    try:
+        await outage.watch()
+    except ClaimxError as error:
+        pipeline.fail(error)
+
+
+def _end_after(seconds: float) -> None:
+    """End the process, should what is left behind keep it from ending by itself."""
+    last = threading.Timer(seconds, os._exit, (DRAIN_DEADLINE,))
+    last.daemon = True
+    last.start()
 
 
 def _numbers(pipeline: Pipeline) -> dict[str, int]:

@@ -34,5 +34,8 @@ Event = Literal[
     "control.asked",
     "control.failed",
     "kafka.logged",
+    "kafka.abandoned",
+    "kafka.missed",
+    "kafka.returned",
     "kafka.failed",
 ]
