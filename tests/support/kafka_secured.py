@@ -11,6 +11,7 @@ from pathlib import Path
 
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -22,10 +23,11 @@ from confluent_kafka.admin import (
 )
 
 from support.kafka import Apache, apache_broker, free_ports
+from support.oidc import AUDIENCE, ISSUER, write_key_set
 
 USER, PASSWORD = "claimx", "canary-pass-7d1f"
-POOR = "poor"
-"""A user who may log in with the same password, and has no rights."""
+POOR, LEAST = "poor", "least"
+"""Users who log in with the same password; the one has no rights, the other those that a test grants."""
 LISTENERS = {
     "PLAIN": "SASL_PLAINTEXT",
     "SCRAM": "SASL_PLAINTEXT",
@@ -39,7 +41,6 @@ _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required"
 _OAUTH = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required"
 _VALIDATOR = "org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler"
-ISSUER, AUDIENCE = "https://issuer.example", "kafka"
 
 
 @dataclass
@@ -66,6 +67,7 @@ class Secured:
     broker: Apache
     listeners: Mapping[str, str]
     certificates: Certificates
+    directory: Path
 
 
 def make_certificates(directory: Path) -> Certificates:
@@ -85,15 +87,17 @@ def secured_broker(directory: Path) -> Iterator[Secured]:
     """Run it, with one user who may do everything on topics and groups, and one who may do nothing."""
     certificates = make_certificates(directory)
     ports = dict(zip(LISTENERS, free_ports(len(LISTENERS)), strict=True))
-    allowed = f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file://{directory}/jwks.json"
-    (directory / "jwks.json").write_text('{"keys":[]}')
+    keys = write_key_set(directory)
+    allowed = f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file://{keys}"
 
     def more(broker: int, controller: int) -> str:
         return _properties(ports, broker, controller, certificates, directory)
 
     with apache_broker(directory, more, [allowed]) as broker:
         _make_users(broker)
-        yield Secured(broker, {name: f"127.0.0.1:{port}" for name, port in ports.items()}, certificates)
+        yield Secured(
+            broker, {name: f"127.0.0.1:{port}" for name, port in ports.items()}, certificates, directory
+        )
 
 
 def _authority(directory: Path, name: str) -> Path:
@@ -122,7 +126,7 @@ def _properties(
     listeners = {"PLAINTEXT": broker, **ports}
     urls = [f"{name}://127.0.0.1:{port}" for name, port in listeners.items()]
     kinds = {"PLAINTEXT": "PLAINTEXT", "CONTROLLER": "PLAINTEXT", **LISTENERS}
-    users = "".join(f' user_{name}="{PASSWORD}"' for name in (USER, POOR))
+    users = "".join(f' user_{name}="{PASSWORD}"' for name in (USER, POOR, LEAST))
     plain = f"{_PLAIN}{users};"
     lines = {
         "listeners": ",".join([*urls, f"CONTROLLER://127.0.0.1:{controller}"]),
@@ -160,7 +164,7 @@ def _make_users(broker: Apache) -> None:
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
     wanted = [
         UserScramCredentialUpsertion(name, ScramCredentialInfo(mechanism, 4096), PASSWORD.encode())
-        for name in (USER, POOR)
+        for name in (USER, POOR, LEAST)
         for mechanism in (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512)
     ]
     for one in wanted:
@@ -174,9 +178,16 @@ def grant(
     broker: Apache, kind: ResourceType, operation: AclOperation, name: str = "*", user: str = USER
 ) -> None:
     """Allow a user something, on everything or on what has this name."""
-    binding = AclBinding(
-        kind, name, ResourcePatternType.LITERAL, f"User:{user}", "*", operation, AclPermissionType.ALLOW
-    )
     admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
-    for made in admin.create_acls([binding]).values():
+    right = (f"User:{user}", "*", operation, AclPermissionType.ALLOW)
+    for made in admin.create_acls([AclBinding(kind, name, ResourcePatternType.LITERAL, *right)]).values():
         made.result(20)
+
+
+def withdraw(broker: Apache, kind: ResourceType, operation: AclOperation, name: str, user: str) -> None:
+    """Take a right back."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap_servers})
+    right = (f"User:{user}", "*", operation, AclPermissionType.ALLOW)
+    gone = AclBindingFilter(kind, name, ResourcePatternType.LITERAL, *right)
+    for done in admin.delete_acls([gone]).values():
+        done.result(20)

@@ -157,6 +157,8 @@ class Rig:
             "flood": {},
             "log": {"level": '"info"', "format": '"json"'},
         }
+        if changes.get("kafka__group_protocol") == '"consumer"':
+            sections["kafka.client"] = {}  # the broker decides these
         for name, value in changes.items():
             section, _, key = name.partition("__")
             sections[section][key] = value

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, ClusterMetadata, TopicMetadata  # type: ignore[attr-defined]
 
 from claimx.adapters.kafka_client import Config, client_config
@@ -174,12 +174,11 @@ class Client:
         return handle
 
     def _listen(self) -> None:
-        """Let the error callbacks be called."""
+        """Let the error callbacks be called; a consumer is told of a group that it may not use by a message."""
         for handle in self._handles:
-            try:
-                handle.poll(0)
-            except RuntimeError:  # it is closed
-                continue
+            told = handle.poll(0)
+            if isinstance(told, Message) and (error := told.error()) is not None and error.code() in REFUSALS:
+                self._refused = error
 
     def _failed(self, error: KafkaError) -> None:
         if error.code() in REFUSALS:
