@@ -3,18 +3,30 @@
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from claimx.adapters.kafka_errors import Client
+from claimx.adapters.offsets_admin import KafkaOffsetsAdmin
+from claimx.config.load import load
+from claimx.errors import KafkaGoneError
+from claimx.ports.dlq import Shelf
+from claimx.ports.inspection import Committed
+from claimx.telemetry.log import configure
 from support.deaths import config_of, finished, pause, proven
 from support.kafka import Apache
-from support.rig import PARTITIONS, SIGTERM, Daemon, Rig, Watch, rig_on, wait_until
+from support.rig import CLAIMX, PARTITIONS, SIGTERM, Daemon, Rig, Watch, rig_on, wait_until
+from support.settled import commit_as
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 SEED = 20261125
+SLOW = {"kind": "latency", "at": ["project", "media", "task", "report"], "seconds": 0.2}
+"""So that there is work in flight whatever happens."""
 both = pytest.mark.parametrize("protocol", ["classic", "consumer"])
 
 
@@ -31,6 +43,7 @@ def frozen(pid: int) -> Iterator[None]:
 @pytest.fixture
 def rig(broker: Apache, tmp_path: Path) -> Iterator[Rig]:
     with rig_on(broker, tmp_path, SEED, 1200) as made:
+        made.faults(SLOW)
         yield made
 
 
@@ -154,13 +167,22 @@ def told(daemon: Daemon, event: str) -> list[dict[str, object]]:
 
 
 def test_brokers_that_are_gone_for_longer_than_the_budget_end_the_process(broker: Apache, rig: Rig) -> None:
-    config = config_of(rig, keeps_its_place=False, kafka__outage_s="8.0", limits__drain_s="10.0")
+    config, other = (
+        config_of(
+            rig,
+            keeps_its_place=False,
+            process__instance=f'"{name}"',
+            kafka__outage_s="8.0",
+            limits__drain_s="10.0",
+        )
+        for name in ("one", "two")
+    )
     daemon = rig.run(config)
     rig.start_feed()
     has_begun(rig)
     with frozen(broker.process.pid):
+        late = rig.run(other)
         assert daemon.wait(90) == 5, daemon.log()[-3000:]
-        late = rig.run(config)
         assert late.wait(60) == 5, late.log()[-3000:]
     assert "error: kafka.unreachable: " in daemon.log()
     assert "  hint: " in daemon.log()
@@ -168,3 +190,41 @@ def test_brokers_that_are_gone_for_longer_than_the_budget_end_the_process(broker
     rig.feed_ended()
     finished(rig, config)
     proven(rig, config)
+
+
+def test_commands_end_while_the_broker_is_frozen(broker: Apache, rig: Rig) -> None:
+    config = rig.config()
+    group, topic = f"{rig.group}.ingest", rig.topics.events_raw
+    commit_as(rig, group, topic, {0: 0})
+    client = Client(load(config, {}).settings.kafka, "test", configure("error", "json"))
+    admin = KafkaOffsetsAdmin(client)
+    admin.committed(group, [Shelf(topic, 0)])
+    with frozen(broker.process.pid), ThreadPoolExecutor(1) as pool:
+        moved = pool.submit(admin.move, group, {Shelf(topic, 0): Committed(0, "")})
+        started = {each: command(config, each) for each in COMMANDS}
+        for each, process in started.items():
+            _, said = process.communicate(timeout=120)
+            assert process.returncode == 5, (each, said[-2000:])
+            assert "error: kafka.unreachable: " in said, each
+        assert isinstance(moved.exception(120), KafkaGoneError)
+
+
+COMMANDS = (
+    "topics check",
+    "dlq list",
+    "dlq replay --all --yes",
+    "offsets show",
+    "offsets set --stage results --to latest --yes",
+    "verify",
+    "reenrich 5395115",
+)
+
+
+def command(config: Path, words: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [CLAIMX, *words.split(), "-c", str(config)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )

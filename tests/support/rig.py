@@ -37,6 +37,8 @@ LOADING = {
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
 }
 
 
@@ -50,7 +52,7 @@ def wait_until(is_true: Callable[[], Any], what: str, seconds: float = 60.0) -> 
 
 
 def patiently(ask: Callable[..., T], *arguments: Any) -> T:
-    """Ask again while a broker that has just begun is still loading its groups."""
+    """Ask again while a broker that has just begun, or was frozen, is still finding itself."""
     end = time.monotonic() + 20.0
     while True:
         try:
@@ -263,7 +265,7 @@ class Rig:
         try:
             asked = [TopicPartition(topic, n) for topic in topics for n in range(PARTITIONS)]
             done = patiently(consumer.committed, asked)
-            return sum(consumer.get_watermark_offsets(p, timeout=10)[1] - max(0, p.offset) for p in done)
+            return sum(patiently(consumer.get_watermark_offsets, p)[1] - max(0, p.offset) for p in done)
         finally:
             consumer.close()
 
@@ -285,9 +287,8 @@ class Rig:
         """Offsets of the records that the feed put there: without transactions every offset is one."""
         consumer = Consumer({"bootstrap.servers": self.broker.bootstrap_servers, "group.id": "watch"})
         try:
-            low, high = consumer.get_watermark_offsets(
-                TopicPartition(self.topics.events_raw, partition), timeout=10
-            )
+            where = TopicPartition(self.topics.events_raw, partition)
+            low, high = patiently(consumer.get_watermark_offsets, where)
             return range(low, high)
         finally:
             consumer.close()
