@@ -135,6 +135,8 @@ _PROTOCOLS: Mapping[str, Config] = {
     "consumer": {"group.protocol": "consumer"},
 }
 """Of both, rebalances are incremental."""
+_HABITS: Mapping[str, Config] = {"classic": {}, "consumer": {"group.remote.assignor": "range"}}
+"""What ``[kafka.client]`` may change. The broker's own choice, uniform, may give one member all of a topic."""
 
 
 class Configs(NamedTuple):
@@ -154,6 +156,7 @@ def source_configs(
     """
     client = client_config(settings, f"{instance}.{stage}", log)
     consumer = {
+        **_HABITS[settings.group_protocol],
         **client,
         "group.id": f"{settings.group_id}.{stage}",
         "enable.auto.commit": False,
