@@ -19,6 +19,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def is_about_kafka(item: pytest.Item) -> bool:
+    return item.get_closest_marker("kafka") is not None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """With the mock cluster, leave out what is about Apache Kafka itself; with Apache Kafka, what uses no broker."""
     apache = config.getoption("--kafka") == "apache"
@@ -26,9 +30,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item
         for item in items
         if (
-            "broker" in getattr(item, "fixturenames", ())
+            "broker" in getattr(item, "fixturenames", ()) or is_about_kafka(item)
             if apache
-            else item.get_closest_marker("kafka") is None
+            else not is_about_kafka(item)
         )
     ]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])

@@ -6,8 +6,10 @@ ClaimxError
 ├── ItemError(code, detail)            one item's fate, never the daemon's
 │   ├── TransientError                 try again: two quick tries, then the delay queue
 │   │   ├── ThrottledError(retry_after_s)
+│   │   ├── KafkaGoneError             no broker answers in time
 │   │   └── DependencyDownError        the circuit's probe failed: wait, at no cost to the item
 │   ├── AuthError                      the dependency refuses our credential
+│   │   └── KafkaRefusedError(hint)    Kafka refuses our login or a right, or is not who it should be
 │   ├── ExpiredUrlError                the URL may be stale: ask the API for a fresh one
 │   ├── SpoolLostError                 the spool file is gone: back to the download, at no cost
 │   ├── NotFoundError                  not there (yet): asked again until visibility_s
@@ -86,6 +88,32 @@ class SpoolLostError(ItemError):
     """The spool file of a downloaded file is gone: it is downloaded again."""
 
 
+class KafkaGoneError(TransientError):
+    """No broker answers in time.
+
+    Args:
+        detail: who did not, and what librdkafka says of it.
+    """
+
+    hint = "is it up, is kafka.bootstrap_servers right, does kafka.security_protocol fit that port?"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("kafka.unreachable", detail)
+
+
+class KafkaRefusedError(AuthError):
+    """Kafka refuses our login or a right that we need, or is not who it should be.
+
+    Args:
+        detail: who refuses what.
+        hint: what to look at.
+    """
+
+    def __init__(self, detail: str, hint: str) -> None:
+        super().__init__("kafka.refused", detail)
+        self.hint = hint
+
+
 class NotFoundError(ItemError):
     """The API does not know the thing, or does not show it yet."""
 
@@ -131,6 +159,11 @@ class EngineError(ClaimxError):
 
 class OffsetOutOfRangeError(EngineError):
     """The committed offset has left the log. Nothing is skipped in silence: a person decides where to go on."""
+
+    hint = (
+        "claimx offsets show tells how much is gone; claimx offsets set STAGE --to earliest goes on with what is left,"
+        " and claimx verify tells what is missing"
+    )
 
 
 class TopicsAbsentError(EngineError):

@@ -125,16 +125,6 @@ def test_a_second_signal_ends_at_once(rig: Rig) -> None:
     assert daemon.wait(5) in {143, 0}
 
 
-@pytest.mark.timeout(120)
-def test_a_missing_topic_is_named(broker: Broker, rig: Rig) -> None:
-    config = rig.config()
-    config.write_text(config.read_text().replace(rig.topics.downloads_dlq, "no.such.topic"))
-    daemon = rig.run(config)
-    assert daemon.wait(30) == 1
-    assert "no.such.topic" in daemon.log()
-    assert "Traceback" not in daemon.log()
-
-
 @contextmanager
 def unwritable(tables: Path) -> Iterator[None]:
     """Take the tables away, and put a file in their place: nothing can be written or read."""

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -22,6 +23,8 @@ from claimx.stages.partitions import Partitions
 from support.kafka import Broker
 
 PARTS = 2
+Protocol = Literal["classic", "consumer"]
+both = pytest.mark.parametrize("protocol", ["classic", "consumer"])
 
 
 class Silent:
@@ -52,12 +55,14 @@ def event(n: int) -> bytes:
 
 @asynccontextmanager
 async def source_on(
-    broker: Broker, topic: str, group: str, **client: str | int
+    broker: Broker, topic: str, group: str, protocol: Protocol = "classic", **client: str | int
 ) -> AsyncIterator[tuple[KafkaSource, Partitions]]:
+    classic = {"session.timeout.ms": 6000, "heartbeat.interval.ms": 500} if protocol == "classic" else {}
     settings = Kafka(
         bootstrap_servers=broker.bootstrap_servers,
         group_id=group,
-        client={"session.timeout.ms": 6000, "heartbeat.interval.ms": 500, **client},
+        group_protocol=protocol,
+        client={**classic, **client},
     )
     parts = Partitions(20_000)
     configs = source_configs(settings, "ingest", "test", 2**22, Silent())
@@ -81,12 +86,15 @@ async def take(source: KafkaSource, records: int) -> list[RecordBatch]:
     return got
 
 
+@both
 @pytest.mark.timeout(90)
-async def test_records_are_decoded_and_sorted_and_start_where_kafka_says(broker: Broker, topic: str) -> None:
+async def test_records_are_decoded_and_sorted_and_start_where_kafka_says(
+    broker: Broker, topic: str, protocol: Protocol
+) -> None:
     produce(broker, topic, [event(0), b"{", None, event(1)])
     produce(broker, topic, [event(2)], partition=1)
     group = uuid.uuid4().hex
-    async with source_on(broker, topic, group) as (source, parts):
+    async with source_on(broker, topic, group, protocol) as (source, parts):
         batches = await take(source, 5)
         items = [item for batch in batches if batch.partition.number == 0 for item in batch.items]
         assert [type(item) for item in items] == [Event, Malformed, Tombstone, Event]
@@ -95,7 +103,7 @@ async def test_records_are_decoded_and_sorted_and_start_where_kafka_says(broker:
         zero = parts.owned[topic, 0]
         await source.commit([(zero, 2)], "")
         zero.position = 2  # as if the rest were in flight: the revoke at the end commits the frontier
-    async with source_on(broker, topic, group) as (source, _):
+    async with source_on(broker, topic, group, protocol) as (source, _):
         again = await take(source, 2)
         assert sorted((b.partition.number, i.offset) for b in again for i in b.items) == [(0, 2), (0, 3)]
 
@@ -121,11 +129,14 @@ async def test_a_stall_longer_than_the_poll_interval_keeps_the_membership(broker
         assert list(parts.owned.values()).count(handle) == 1
 
 
+@both
 @pytest.mark.timeout(90)
-async def test_a_commit_of_a_revoked_handle_is_dropped(broker: Broker, topic: str) -> None:
+async def test_a_commit_of_a_revoked_handle_is_dropped(
+    broker: Broker, topic: str, protocol: Protocol
+) -> None:
     produce(broker, topic, [event(n) for n in range(10)])
     group = uuid.uuid4().hex
-    async with source_on(broker, topic, group) as (source, parts):
+    async with source_on(broker, topic, group, protocol) as (source, parts):
         batch = (await take(source, 10))[-1]
         parts.revoked(batch.partition)
         await source.commit([(batch.partition, 10)], "")
@@ -135,16 +146,17 @@ async def test_a_commit_of_a_revoked_handle_is_dropped(broker: Broker, topic: st
     assert committed.offset < 0
 
 
+@both
 @pytest.mark.timeout(120)
 async def test_two_members_share_and_the_frontier_is_committed_at_the_revoke(
-    broker: Broker, topic: str
+    broker: Broker, topic: str, protocol: Protocol
 ) -> None:
     for number in range(PARTS):
         produce(broker, topic, [event(n) for n in range(50)], partition=number)
     group = uuid.uuid4().hex
-    async with source_on(broker, topic, group) as (one, parts):
+    async with source_on(broker, topic, group, protocol) as (one, parts):
         await take(one, 100)
-        async with source_on(broker, topic, group) as (two, others), asyncio.timeout(60):
+        async with source_on(broker, topic, group, protocol) as (two, others), asyncio.timeout(60):
             seen = await two.get()
             assert seen is not None
             assert len(others.owned) == 1

@@ -37,6 +37,8 @@ LOADING = {
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
 }
 
 
@@ -50,7 +52,7 @@ def wait_until(is_true: Callable[[], Any], what: str, seconds: float = 60.0) -> 
 
 
 def patiently(ask: Callable[..., T], *arguments: Any) -> T:
-    """Ask again while a broker that has just begun is still loading its groups."""
+    """Ask again while a broker that has just begun, or was frozen, is still finding itself."""
     end = time.monotonic() + 20.0
     while True:
         try:
@@ -165,6 +167,8 @@ class Rig:
             "health": {"host": '"127.0.0.1"', "port": "0"},
             "log": {"level": '"info"', "format": '"json"'},
         }
+        if changes.get("kafka__group_protocol") == '"consumer"':
+            sections["kafka.client"] = {}  # the broker decides these
         for name, value in changes.items():
             section, _, key = name.partition("__")
             sections[section][key] = value
@@ -275,7 +279,7 @@ class Rig:
         try:
             asked = [TopicPartition(topic, n) for topic in topics for n in range(PARTITIONS)]
             done = patiently(consumer.committed, asked)
-            return sum(consumer.get_watermark_offsets(p, timeout=10)[1] - max(0, p.offset) for p in done)
+            return sum(patiently(consumer.get_watermark_offsets, p)[1] - max(0, p.offset) for p in done)
         finally:
             consumer.close()
 
@@ -297,9 +301,8 @@ class Rig:
         """Offsets of the records that the feed put there: without transactions every offset is one."""
         consumer = Consumer({"bootstrap.servers": self.broker.bootstrap_servers, "group.id": "watch"})
         try:
-            low, high = consumer.get_watermark_offsets(
-                TopicPartition(self.topics.events_raw, partition), timeout=10
-            )
+            where = TopicPartition(self.topics.events_raw, partition)
+            low, high = patiently(consumer.get_watermark_offsets, where)
             return range(low, high)
         finally:
             consumer.close()

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from claimx.adapters.dlq_reader import GROUP
 from claimx.adapters.kafka_errors import Client
@@ -24,8 +24,8 @@ class KafkaMarkStore:
         self._client = client
         self._clock = clock
         self._answers: list[KafkaError | None] = []
-        self._consumer = Consumer(
-            {**client.config, "group.id": GROUP, "enable.auto.commit": False, "on_commit": self._committed}
+        self._consumer = client.consumer(
+            {"group.id": GROUP, "enable.auto.commit": False, "on_commit": self._committed}
         )
 
     def load(self, spans: Mapping[Shelf, Span]) -> Mapping[Shelf, Marks]:
@@ -60,7 +60,7 @@ class KafkaMarkStore:
 
     def close(self) -> None:
         """Close the consumer."""
-        self._consumer.close()
+        self._client.close(self._consumer)
 
     def _load(self, spans: Mapping[Shelf, Span], shelves: Sequence[Shelf]) -> dict[Shelf, Marks]:
         """Marks beyond the end of a partition are those of a former topic of this name: they count for nothing."""

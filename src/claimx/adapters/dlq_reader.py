@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from claimx.adapters.kafka_errors import Client
 from claimx.domain.letters import DeadRecord, Place
@@ -24,9 +24,8 @@ class KafkaLetterLog:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._consumer = Consumer(
+        self._consumer = client.consumer(
             {
-                **client.config,
                 "group.id": GROUP,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
@@ -39,7 +38,7 @@ class KafkaLetterLog:
     def spans(self, topics: Sequence[str]) -> Mapping[Shelf, Span]:
         """Ask for the watermarks of every partition."""
         try:
-            there = self._consumer.list_topics(timeout=_ASK_S).topics
+            there = self._client.topics(self._consumer, topics, _ASK_S)
             absent = [topic for topic in topics if topic not in there]
             if absent:
                 raise TopicsAbsentError(f"these topics do not exist: {', '.join(absent)}")
@@ -66,7 +65,7 @@ class KafkaLetterLog:
 
     def close(self) -> None:
         """Close the consumer."""
-        self._consumer.close()
+        self._client.close(self._consumer)
 
     def _watermarks(self, shelf: Shelf) -> tuple[int, int]:
         found = self._consumer.get_watermark_offsets(TopicPartition(*shelf), timeout=_ASK_S)

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from claimx.adapters.kafka_errors import Client
 from claimx.domain.letters import Outgoing
@@ -27,9 +26,8 @@ class KafkaReplayer:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._producer = Producer(
+        self._producer = client.producer(
             {
-                **client.config,
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 5,
@@ -67,7 +65,7 @@ class KafkaRecordDeleter:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._admin = AdminClient(client.config)
+        self._admin = client.admin()
 
     def delete_below(self, offsets: Mapping[Shelf, int]) -> bool:
         """DeleteRecords, which some brokers do not have."""

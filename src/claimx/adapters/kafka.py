@@ -1,7 +1,7 @@
 """The consumer of a stage, as the event loop sees it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -14,12 +14,15 @@ from claimx.adapters.kafka_stats import INTERVAL_MS
 from claimx.adapters.kafka_thread import ConsumerThread, Subscription
 from claimx.config.tree import Kafka as KafkaSettings
 from claimx.domain.receipts import Partition
-from claimx.errors import EngineError, TransientError
+from claimx.errors import ClaimxError, TransientError
 from claimx.ports.source import Assignments, KafkaVitals, RecordBatch
 from claimx.telemetry.log import Log
 
 _KIB = 1024
 _BROKER_S = 5.0
+_COMMIT_S = 15.0
+_CLOSE_S = 8.0
+"""Longer than any one call of the thread may take."""
 
 
 class KafkaSource:
@@ -35,8 +38,9 @@ class KafkaSource:
         self, configs: "Configs", subscription: Subscription, assignments: Assignments, log: Log
     ) -> None:
         self.topics = subscription.topics
+        self._log = log
         self._admin = AdminClient(configs.admin)
-        self._ready: asyncio.Queue[RecordBatch | EngineError | None] = asyncio.Queue()
+        self._ready: asyncio.Queue[RecordBatch | ClaimxError | None] = asyncio.Queue()
         self._thread = ConsumerThread(
             configs.consumer, subscription, assignments, self._ready.put_nowait, log
         )
@@ -48,13 +52,13 @@ class KafkaSource:
 
         Raises:
             OffsetOutOfRangeError: the committed offset has left the log.
-            EngineError: the consumer cannot go on.
+            ClaimxError: the consumer cannot go on.
         """
         if not self._is_started:
             self._is_started = True
             self._thread.start()
         item = await self._ready.get()
-        if isinstance(item, EngineError):
+        if isinstance(item, ClaimxError):
             raise item
         if self._is_stopped or item is None:
             return None
@@ -73,7 +77,11 @@ class KafkaSource:
         Raises:
             TransientError: ``kafka.*``.
         """
-        await self._thread.commit(offsets, note)
+        try:
+            async with asyncio.timeout(_COMMIT_S):
+                await self._thread.commit(offsets, note)
+        except TimeoutError as error:
+            raise TransientError("kafka.commit", f"no answer within {_COMMIT_S:.0f} s") from error
 
     def pause(self, partition: Partition) -> None:
         """Stop fetching one partition; its prefetch is thrown away, membership is kept."""
@@ -118,10 +126,24 @@ class KafkaSource:
         self._ready.put_nowait(None)
 
     async def close(self) -> None:
-        """Leave the group and end the thread."""
+        """Leave the group and end the thread; one that does not come back from a frozen broker is left behind."""
         self._is_stopped = True
-        if self._is_started:
-            await self._thread.close()
+        if not self._is_started:
+            return
+        try:
+            async with asyncio.timeout(_CLOSE_S):
+                await self._thread.close()
+        except TimeoutError:
+            self._log.warning("kafka.abandoned", topics=list(self.topics), after_s=_CLOSE_S)
+
+
+_PROTOCOLS: Mapping[str, Config] = {
+    "classic": {"partition.assignment.strategy": "cooperative-sticky"},
+    "consumer": {"group.protocol": "consumer"},
+}
+"""Of both, rebalances are incremental."""
+_HABITS: Mapping[str, Config] = {"classic": {}, "consumer": {"group.remote.assignor": "range"}}
+"""What ``[kafka.client]`` may change. The broker's own choice, uniform, may give one member all of a topic."""
 
 
 class Configs(NamedTuple):
@@ -141,6 +163,7 @@ def source_configs(
     """
     client = client_config(settings, f"{instance}.{stage}", log)
     consumer = {
+        **_HABITS[settings.group_protocol],
         **client,
         "group.id": f"{settings.group_id}.{stage}",
         "enable.auto.commit": False,
@@ -149,7 +172,7 @@ def source_configs(
         "enable.partition.eof": True,
         "statistics.interval.ms": INTERVAL_MS,
         "isolation.level": "read_committed",
-        "partition.assignment.strategy": "cooperative-sticky",
+        **_PROTOCOLS[settings.group_protocol],
         "queued.max.messages.kbytes": max(1, prefetch_bytes // _KIB),
         "fetch.message.max.bytes": min(prefetch_bytes, 1024 * _KIB),
         "fetch.max.bytes": prefetch_bytes,

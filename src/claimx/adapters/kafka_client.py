@@ -17,12 +17,13 @@ _LOG_LEVEL = 6
 
 
 def client_config(settings: KafkaSettings, client_id: str, log: Log) -> Config:
-    """Connection, security and logging. ``settings.client`` comes first: what we promise on top wins.
+    """Connection, security and logging. What we promise wins over ``settings.client``.
 
     Args:
         client_id: tells the broker's operator who we are.
     """
     config: Config = {
+        "ssl.endpoint.identification.algorithm": "https",
         **{name: _plain(value) for name, value in settings.client.items()},
         "bootstrap.servers": settings.bootstrap_servers,
         "client.id": client_id,

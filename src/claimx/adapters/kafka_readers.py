@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from claimx.adapters.kafka_records import Headers, Read
-from claimx.config.tree import Topics
+from claimx.adapters.kafka_topics import Needs
+from claimx.config.tree import Kafka, Topics
 from claimx.domain.events import decode
 from claimx.domain.results import ResultRecord, read_result
+from claimx.domain.stage_names import Roles
 from claimx.domain.tasks import (
     CachedFile,
     DownloadTask,
@@ -39,8 +41,35 @@ READERS: Mapping[str, Read] = {
 """By stage."""
 
 
+_HANDS_TO: Mapping[str, Sequence[str]] = {
+    "ingest": ("enrich",),
+    "enrich": ("download",),
+    "download": ("upload", "results"),
+    "upload": ("download", "results"),
+}
+"""By stage; an upload whose file is gone goes back."""
+
+
 def topics_of(stage: str, topics: Topics) -> Sequence[str]:
     """Name the topics that a stage takes in."""
     if stage == "ingest":
         return topics.events_raw, topics.events_replay
     return (topics.pending[stage],)
+
+
+def needs_of(roles: Roles, kafka: Kafka) -> Needs:
+    """What a process of these roles does on Kafka."""
+    topics, stages = kafka.topics, roles.stages
+    reads = frozenset(topic for stage in stages for topic in topics_of(stage, topics))
+    onward = {topics.pending[stage] for stage in _edges(roles) if not roles.is_local(stage)}
+    return Needs(
+        frozenset({*topics.dead_letters.values(), *topics.pending.values(), *reads}),
+        reads,
+        frozenset({topics.dead_letters[stage] for stage in stages} | onward),
+        frozenset(f"{kafka.group_id}.{stage}" for stage in stages),
+    )
+
+
+def _edges(roles: Roles) -> set[str]:
+    """The stages that the stages of a process hand work to."""
+    return {target for stage in roles.stages for target in _HANDS_TO.get(stage, ())}

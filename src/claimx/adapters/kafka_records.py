@@ -5,10 +5,11 @@ from typing import cast
 
 from confluent_kafka import KafkaError, Message
 
+from claimx.adapters.kafka_errors import REFUSALS
 from claimx.domain.events import RECORD_OVERHEAD_BYTES, Malformed, Tombstone, recorded_at
 from claimx.domain.receipts import Partition
 from claimx.domain.times import Micros
-from claimx.errors import EngineError, OffsetOutOfRangeError, PoisonError
+from claimx.errors import EngineError, KafkaRefusedError, OffsetOutOfRangeError, PoisonError
 from claimx.ports.source import Item, RecordBatch
 
 Place = tuple[str, int]
@@ -33,23 +34,24 @@ class _Pile:
 
 
 def sort_out(
-    messages: Iterable[Message], handles: Mapping[Place, Partition], read: Read, now: Micros
+    messages: Iterable[Message],
+    handles: Mapping[Place, Partition],
+    read: Read,
+    now: Micros,
+    failed: Callable[[KafkaError, Message], None],
 ) -> list[RecordBatch]:
     """Decode what came and sort it by partition; an end-of-partition mark moves the position past trailing markers.
 
     Args:
         handles: the partitions that are assigned; records of others are left to their new owner.
         now: stands in where a record has no timestamp.
-
-    Raises:
-        OffsetOutOfRangeError: a committed offset has left the log.
-        EngineError: an error from which the consumer does not recover.
+        failed: told of messages that are errors; what it raises ends it all.
     """
     piles: dict[Place, _Pile] = {}
     topic, number, pile = "", -1, _Pile()
     for message in messages:
         if (error := message.error()) is not None and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # the library's name
-            refuse(error, message)
+            failed(error, message)
             continue
         if message.partition() != number or message.topic() != topic:  # they come in runs
             place = topic, number = cast(Place, (message.topic(), message.partition()))
@@ -84,19 +86,20 @@ def refuse(error: KafkaError, message: Message) -> None:
 
     Raises:
         OffsetOutOfRangeError: a committed offset has left the log.
-        EngineError: a fatal error, or rights that are missing.
+        KafkaRefusedError: rights are missing.
+        EngineError: a fatal error.
     """
     where = f"{message.topic()}[{message.partition()}]"
     if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001  # the library's name
         raise OffsetOutOfRangeError(
-            f"{where}: the committed offset is out of range: records were deleted before they were read."
-            " Look at what is missing, then set the group's offset."
+            f"{where}: the committed offset is out of range: records were deleted before they were read"
         )
-    if error.fatal() or error.code() in {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-    }:
+    if error.fatal():
         raise EngineError(f"{where}: {error.name()}: {error.str()}")
+    if error.code() in REFUSALS:
+        raise KafkaRefusedError(
+            f"{where if message.topic() else 'the group'}: {error.str()}", REFUSALS[error.code()]
+        )
 
 
 def _item(message: Message, offset: int, read: Read, now: Micros) -> Item:

@@ -15,14 +15,16 @@ from functools import partial
 from time import perf_counter
 from typing import NamedTuple, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from claimx.adapters.clock import WallClock
 from claimx.adapters.kafka_client import Config
-from claimx.adapters.kafka_records import Place, Read, sort_out
+from claimx.adapters.kafka_errors import REFUSALS, opened
+from claimx.adapters.kafka_records import Place, Read, refuse, sort_out
+from claimx.adapters.kafka_starts import starting
 from claimx.adapters.kafka_stats import Statistics
 from claimx.domain.receipts import Partition
-from claimx.errors import EngineError, TransientError
+from claimx.errors import ClaimxError, EngineError, TransientError
 from claimx.ports.source import Assignments, KafkaVitals, RecordBatch
 from claimx.telemetry.events import Event
 from claimx.telemetry.log import Log
@@ -33,9 +35,7 @@ _BATCH = 500
 _WAIT_S = 0.05
 _PAUSE_AFTER_S = 5.0
 """A pause throws the prefetch away, so a short stall is waited out without one."""
-_BROKER_S = 10.0
 _LOOP_S = 10.0
-_START_TRIES = 6
 
 
 class Subscription(NamedTuple):
@@ -49,7 +49,7 @@ class Subscription(NamedTuple):
     read: Read
 
 
-Deliver = Callable[[RecordBatch | EngineError], None]
+Deliver = Callable[[RecordBatch | ClaimxError], None]
 Command = Callable[[Consumer], object]
 
 
@@ -85,6 +85,7 @@ class ConsumerThread:
         self._statistics = Statistics()
         self._polled_at: float | None = None
         self._slow: set[Place] = set()
+        self._was_assigned = False
         self._note: str | None = None  # written by the loop alone
         self._commits: deque[Future[None]] = deque()
         self._blocked_at: float | None = None
@@ -150,7 +151,7 @@ class ConsumerThread:
 
     def _work(self) -> None:
         try:
-            consumer = Consumer(self._config)
+            consumer = opened(self._config)
             consumer.subscribe(
                 list(self._topics),
                 on_assign=self._on_assign,
@@ -163,7 +164,7 @@ class ConsumerThread:
             finally:
                 self._polled_at = None
                 consumer.close()
-        except EngineError as error:
+        except ClaimxError as error:
             self._tell(error)
         except KafkaException as error:
             self._tell(EngineError(f"{self._name}: {error.args[0].name()}: {error.args[0].str()}"))
@@ -182,10 +183,17 @@ class ConsumerThread:
             messages = consumer.consume(1, _WAIT_S)
             if messages:
                 messages += consumer.consume(_BATCH - 1, 0)
-            for batch in sort_out(messages, self._handles, self._read, self._clock.now()):
+            for batch in sort_out(messages, self._handles, self._read, self._clock.now(), self._failed):
                 if batch.items:
                     self._told += 1
                 self._tell(batch)
+
+    def _failed(self, error: KafkaError, message: Message) -> None:
+        """Rights that are lost on the way are borne like an outage; at the start they end the thread."""
+        if self._was_assigned and error.code() in REFUSALS and not error.fatal():
+            self._log.warning("kafka.failed", code=error.name(), detail=error.str(), topic=message.topic())
+        else:
+            refuse(error, message)
 
     def _may_take(self, consumer: Consumer) -> bool:
         """Consume when all was taken; else wait, and after a while poll with everything paused."""
@@ -263,6 +271,9 @@ class ConsumerThread:
         if not wanted:
             done.set_result(None)
             return
+        self._send(consumer, wanted, done)
+
+    def _send(self, consumer: Consumer, wanted: list[TopicPartition], done: Future[None]) -> None:
         self._commits.append(done)
         try:
             consumer.commit(offsets=wanted, asynchronous=True)
@@ -293,10 +304,11 @@ class ConsumerThread:
     # ---- rebalance, inside consume() on the thread ----
 
     def _on_assign(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        starts = self._starts(consumer, partitions)
+        starts = starting(consumer, partitions, lambda: self._is_closing)
         for where in starts:
             place = (where.topic, where.partition)
             self._slow.discard(place)
+            self._was_assigned = True
             begin = partial(self._assignments.assigned, *place, where.offset, where.metadata or "")
             self._handles[place] = self._ask_loop(begin)
             consumer.incremental_assign([where])
@@ -305,18 +317,28 @@ class ConsumerThread:
         self._tell_of("partitions.assigned", starts)
 
     def _on_revoke(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
-        """Fence on the loop, then commit the frontiers while the broker still waits for us."""
+        """Fence on the loop, then commit the frontiers while the broker still waits for us.
+
+        The answer is not waited for: it could last for minutes. What gives the partitions back goes to the same broker
+        on the same connection, and so behind the commit.
+        """
         try:
             frontiers = [
                 committable for where in partitions if (committable := self._fence(where)) is not None
             ]
             self._tell_of("partitions.revoked", partitions)
             if frontiers:
-                consumer.commit(offsets=frontiers, asynchronous=False)
+                done: Future[None] = Future()
+                done.add_done_callback(partial(self._told_late, len(frontiers)))
+                self._send(consumer, frontiers, done)
         except (KafkaException, EngineError) as error:
-            # The next owner starts a little earlier; every write is idempotent.
             self._log.warning("offsets.failed", error=str(error), partitions=len(partitions))
         consumer.incremental_unassign(list(partitions))
+
+    def _told_late(self, partitions: int, done: Future[None]) -> None:
+        """The next owner starts a little earlier; every write is idempotent."""
+        if (error := done.exception()) is not None:
+            self._log.warning("offsets.failed", error=str(error), partitions=partitions)
 
     def _on_lost(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
         """Another process may own them already: fence, commit nothing."""
@@ -345,20 +367,6 @@ class ConsumerThread:
         note = partition.note if self._note is None else self._note
         return TopicPartition(*place, frontier, note)
 
-    def _starts(self, consumer: Consumer, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
-        """What Kafka has committed, and nothing else; where there is nothing, the earliest record.
-
-        Raises:
-            EngineError: the broker does not tell.
-        """
-        for _ in range(_START_TRIES):
-            with suppress(KafkaException):
-                return [
-                    where if where.offset >= 0 else _earliest(consumer, where)
-                    for where in consumer.committed(list(partitions), timeout=_BROKER_S)
-                ]
-        raise EngineError(f"{self._name}: the broker does not tell the committed offsets")
-
     def _ask_loop(self, question: Callable[[], T]) -> T:
         """Run a function on the event loop and wait for its answer.
 
@@ -372,13 +380,8 @@ class ConsumerThread:
         except (TimeoutError, RuntimeError) as error:
             raise EngineError(f"{self._name}: the event loop does not answer a rebalance") from error
 
-    def _tell(self, item: RecordBatch | EngineError) -> None:
+    def _tell(self, item: RecordBatch | ClaimxError) -> None:
         self._loop.call_soon_threadsafe(self._deliver, item)
-
-
-def _earliest(consumer: Consumer, where: TopicPartition) -> TopicPartition:
-    low, _ = consumer.get_watermark_offsets(where, timeout=_BROKER_S)
-    return TopicPartition(where.topic, where.partition, low)
 
 
 def _settle(future: Future[None], error: TransientError | None) -> None:

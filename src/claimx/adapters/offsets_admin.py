@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from claimx.adapters.kafka_errors import Client
@@ -47,15 +46,12 @@ class KafkaOffsetsAdmin:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._admin = AdminClient(client.config)
+        self._admin = client.admin()
         self._positions = KafkaPositions(client)
 
     def shelves(self, topics: Sequence[str]) -> Sequence[Shelf]:
         """Ask for metadata."""
-        try:
-            there = self._admin.list_topics(timeout=_ASK_S).topics
-        except KafkaException as error:
-            raise self._client.translated(error.args[0]) from error
+        there = self._client.topics(self._admin, topics, _ASK_S)
         if absent := [topic for topic in topics if topic not in there]:
             raise TopicsAbsentError(f"these topics do not exist: {', '.join(absent)}")
         return [Shelf(topic, number) for topic in topics for number in sorted(there[topic].partitions)]
@@ -86,9 +82,8 @@ class KafkaOffsetsAdmin:
         def answered(error: KafkaError | None, each: Iterable[TopicPartition]) -> None:
             answers.append(error or next((one.error for one in each if one.error is not None), None))
 
-        consumer = Consumer(
+        consumer = self._client.consumer(
             {
-                **self._client.config,
                 "group.id": group,
                 "enable.auto.commit": False,
                 "on_commit": answered,
@@ -103,7 +98,7 @@ class KafkaOffsetsAdmin:
         except KafkaException as error:
             raise self._client.translated(error.args[0]) from error
         finally:
-            consumer.close()
+            self._client.close(consumer)
         if not answers:
             raise self._client.unreachable("the commit was not acknowledged in time")
         if (refused := answers[0]) is None:

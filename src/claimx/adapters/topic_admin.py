@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource  # type: ignore[attr-defined]
+from confluent_kafka.admin import ClusterMetadata, ConfigResource  # type: ignore[attr-defined]
 from confluent_kafka.cimpl import NewTopic as KafkaNewTopic
 
 from claimx.adapters.kafka_errors import Client
@@ -23,7 +23,7 @@ class KafkaTopicAdmin:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._admin = AdminClient(client.config)
+        self._admin = client.admin()
 
     def brokers(self) -> int:
         """How many brokers the cluster has."""
@@ -32,19 +32,16 @@ class KafkaTopicAdmin:
     def look(self, names: Sequence[str]) -> Mapping[str, TopicFacts]:
         """Metadata first: it does not make what it is asked for, and tells what is there."""
         metadata = self._metadata()
-        there = [
-            name
-            for name in names
-            if (found := metadata.topics.get(name)) is not None and _is_there(found.error)
-        ]
-        configs = self._configs(there) if metadata.controller_id in metadata.brokers else {}
+        found = self._client.topics(self._admin, names, _ASK_S)
+        there = {name: each for name, each in found.items() if _is_there(each.error)}
+        configs = self._configs(list(there)) if metadata.controller_id in metadata.brokers else {}
         return {
             name: TopicFacts(
-                len(metadata.topics[name].partitions),
-                len(metadata.topics[name].partitions[0].replicas) if metadata.topics[name].partitions else 0,
+                len(each.partitions),
+                len(each.partitions[0].replicas) if each.partitions else 0,
                 configs.get(name),
             )
-            for name in there
+            for name, each in there.items()
         }
 
     def create(self, topics: Sequence[NewTopic]) -> Mapping[str, str]:
@@ -74,10 +71,7 @@ class KafkaTopicAdmin:
         return str(self._client.translated(error))
 
     def _metadata(self) -> ClusterMetadata:
-        try:
-            return self._admin.list_topics(timeout=_ASK_S)
-        except KafkaException as error:
-            raise self._client.translated(error.args[0]) from error
+        return self._client.metadata(self._admin, _ASK_S)
 
     def _configs(self, names: Sequence[str]) -> dict[str, dict[str, str]]:
         """Configurations of topics; those that the broker does not tell are left out."""

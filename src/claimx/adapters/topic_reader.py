@@ -23,12 +23,10 @@ class KafkaPositions:
         """List what the broker has."""
         consumer = self._consumer("claimx-inspection")
         try:
-            there = consumer.list_topics(timeout=_ASK_S).topics
+            there = self._client.topics(consumer, topics, _ASK_S)
             return [topic for topic in topics if topic in there]
-        except KafkaException as error:
-            raise self._client.translated(error.args[0]) from error
         finally:
-            consumer.close()
+            self._client.close(consumer)
 
     def committed(self, group: str, shelves: Sequence[Shelf]) -> Mapping[Shelf, Committed]:
         """Ask the group's coordinator."""
@@ -42,7 +40,7 @@ class KafkaPositions:
         except KafkaException as error:
             raise self._client.translated(error.args[0]) from error
         finally:
-            consumer.close()
+            self._client.close(consumer)
 
     def first_at(self, when: Micros, shelves: Sequence[Shelf]) -> Mapping[Shelf, int]:
         """Ask for the offsets of a time."""
@@ -54,10 +52,10 @@ class KafkaPositions:
         except KafkaException as error:
             raise self._client.translated(error.args[0]) from error
         finally:
-            consumer.close()
+            self._client.close(consumer)
 
     def _consumer(self, group: str) -> Consumer:
-        return Consumer({**self._client.config, "group.id": group, "enable.auto.commit": False})
+        return self._client.consumer({"group.id": group, "enable.auto.commit": False})
 
     def _told(self, found: Sequence[TopicPartition]) -> dict[Shelf, TopicPartition]:
         """Those that have an offset."""

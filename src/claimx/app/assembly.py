@@ -1,5 +1,6 @@
 """Builds adapters from settings, in the order of their need, and closes them in reverse."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -14,11 +15,11 @@ from claimx.adapters.dlq_kafka import KafkaDeadLetters
 from claimx.adapters.handover_kafka import KafkaHandover
 from claimx.adapters.http_files import HttpFileHost
 from claimx.adapters.kafka import KafkaSource, source_configs
-from claimx.adapters.kafka_client import client_config
+from claimx.adapters.kafka_errors import Client
 from claimx.adapters.kafka_producer import KafkaProducer, producer_config
-from claimx.adapters.kafka_readers import READERS, topics_of
+from claimx.adapters.kafka_readers import READERS, needs_of, topics_of
 from claimx.adapters.kafka_thread import Subscription
-from claimx.adapters.kafka_topics import check_topics
+from claimx.adapters.kafka_topics import KafkaAccess
 from claimx.adapters.locations import local_path
 from claimx.adapters.object_store import ObjectStore
 from claimx.adapters.spool import LocalSpool
@@ -29,6 +30,7 @@ from claimx.domain.shares import share_out
 from claimx.domain.stage_names import STAGES, Roles
 from claimx.errors import ConfigError
 from claimx.ports.source import Assignments, Source
+from claimx.stages.outage import Outage
 from claimx.stages.pipeline import Ports
 from claimx.stages.redo import Redo
 from claimx.telemetry.log import Log
@@ -63,11 +65,15 @@ class Assembly:
         self.lake = DeltaLake(settings.lake, settings.ingest.dedup_days)
         self.spool_dir = Path()
         """The directory of the spool, once it is open."""
+        self.outage = self._outage()
+        self._sources: list[KafkaSource] = []
 
     async def open(self) -> Ports:
         """Open everything; what does not answer yet is waited for, what can never do is an error.
 
         Raises:
+            KafkaGoneError: no broker answers for ``kafka.outage_s``.
+            KafkaRefusedError: Kafka refuses our login or a right.
             EngineError: a table or topic is missing, a table does not fit, or another process holds the state directory.
             ConfigError: a URL or option that cannot be used.
         """
@@ -78,7 +84,7 @@ class Assembly:
         self._waits_for("the lake")
         await self._redo.until_done("flush.failed", self.lake.open)
         self._waits_for("the broker and its topics")
-        await self._wait_for_topics()
+        await self.outage.until_there()
         self._waits_for("the state directory")
         delay = SqliteDelayQueue(state.path / "delay.sqlite")
         delay.open()
@@ -109,8 +115,16 @@ class Assembly:
         )
         subscription = Subscription(topics_of(stage, settings.kafka.topics), READERS[stage])
         source = KafkaSource(configs, subscription, assignments, self._log)
-        self._stack.push_async_callback(source.close)
+        if not self._sources:
+            self._stack.push_async_callback(self._close_sources)
+        self._sources.append(source)
         return source
+
+    async def _close_sources(self) -> None:
+        """All at once: each may take its whole time."""
+        async with asyncio.TaskGroup() as group:
+            for source in self._sources:
+                group.create_task(source.close())
 
     def _prefetch(self, stage: str) -> int:
         """Half of the prefetch for the stage that comes first, the rest for the others; each holds one record at least."""
@@ -121,13 +135,11 @@ class Assembly:
             part = whole // 2 if others else whole
         return max(part, _LEAST_PREFETCH_BYTES)
 
-    async def _wait_for_topics(self) -> None:
-        topics = self._settings.kafka.topics
-        config = client_config(self._settings.kafka, f"{self._settings.process.instance}.check", self._log)
-        names = {*topics.dead_letters.values(), *topics.pending.values()}
-        if "ingest" in self._roles.stages:
-            names |= {topics.events_raw, topics.events_replay}
-        await self._redo.until_done("kafka.failed", lambda: check_topics(config, sorted(names)))
+    def _outage(self) -> Outage:
+        kafka = self._settings.kafka
+        client = Client(kafka, f"{self._settings.process.instance}.check", self._log)
+        access = KafkaAccess(client, needs_of(self._roles, kafka))
+        return Outage(access.check, kafka.outage_s, self._log)
 
     def _spool(self, own: Path) -> LocalSpool:
         """The spool of this process, or the one that download and upload share.

@@ -4,7 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Collection
+import threading
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack, suppress
 
 import msgspec
@@ -21,12 +22,13 @@ from claimx.app.metrics import Metrics
 from claimx.config.options import RunOptions
 from claimx.config.tree import Settings
 from claimx.domain.stage_names import roles_of
-from claimx.errors import LakeError, TransientError
+from claimx.errors import ClaimxError, LakeError, TransientError
 from claimx.ops.progress import show_progress
 from claimx.ops.summary import Summary, by_circuit, totals, write_json
 from claimx.ops.summary import as_text as summary_text
 from claimx.ports.delay import DelayQueue
-from claimx.stages.pipeline import Pipeline
+from claimx.stages.outage import Outage
+from claimx.stages.pipeline import Pipeline, Ports
 from claimx.telemetry.log import Log
 
 DONE = 0
@@ -72,6 +74,7 @@ class Daemon:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop, number)
         stack = AsyncExitStack()
+        code: int | None = None
         try:
             roles = roles_of(self._options.stages, msgspec.structs.asdict(self._settings.edges))
             health, metrics = self._answering(roles.stages, stack)
@@ -86,22 +89,21 @@ class Daemon:
                 instance=self._settings.process.instance,
                 stages=sorted(roles.stages),
             )
-            control = Control(self._settings, pipeline, ports, self._log, began)
-            heartbeat = Heartbeat(pipeline, ports.delay, ports.clock, self._log)
-            is_clean = await self._work(pipeline, self._listen(control), heartbeat)
+            helpers = self._helpers(pipeline, ports, assembly.outage, began)
+            is_clean = await self._work(pipeline, helpers)
             summary = await self._summary(assembly, pipeline, ports.delay)
             summary.duration_s = round(loop.time() - began, 3)
             summary.exit_code = DONE if is_clean else DRAIN_DEADLINE
             self.delayed = summary.delayed
             self._tell(summary)
+            code = summary.exit_code
         except asyncio.CancelledError:
             if not self._is_stopping:
                 raise
-            return DONE  # stopped before anything was received
-        else:
-            return summary.exit_code
+            code = DONE  # stopped before anything was received
         finally:
-            await self._close(stack)
+            await self._close(stack, code)
+        return code
 
     def _stop(self, number: int) -> None:
         """Drain at the first signal, end at once at the second."""
@@ -121,6 +123,18 @@ class Daemon:
         health.open()
         return health, metrics
 
+    def _helpers(
+        self, pipeline: Pipeline, ports: Ports, outage: Outage, began: float
+    ) -> dict[str, Coroutine[None, None, None]]:
+        """What goes on beside the work, as long as that lasts."""
+        control = Control(self._settings, pipeline, ports, self._log, began)
+        return {
+            "progress": show_progress(lambda: _numbers(pipeline)),
+            "control": self._listen(control).run(),
+            "heartbeat": Heartbeat(pipeline, ports.delay, ports.clock, self._log).run(),
+            "kafka": _watch(outage, pipeline),
+        }
+
     def _listen(self, control: Control) -> ControlServer:
         """Open the control socket: the lock of the directory is ours by now."""
         process = self._settings.process
@@ -128,12 +142,10 @@ class Daemon:
         server.open()
         return server
 
-    async def _work(self, pipeline: Pipeline, server: ControlServer, heartbeat: Heartbeat) -> bool:
+    async def _work(self, pipeline: Pipeline, bodies: Mapping[str, Coroutine[None, None, None]]) -> bool:
         async with asyncio.TaskGroup() as group:
             work = group.create_task(pipeline.run(), name="pipeline")
-            helpers = [group.create_task(show_progress(lambda: _numbers(pipeline)), name="progress")]
-            helpers.append(group.create_task(server.run(), name="control"))
-            helpers.append(group.create_task(heartbeat.run(), name="heartbeat"))
+            helpers = [group.create_task(body, name=name) for name, body in bodies.items()]
             if self._options.exit_when_idle:
                 helpers.append(group.create_task(self._drain_when_idle(pipeline), name="idle"))
             await asyncio.wait([work])
@@ -200,8 +212,12 @@ class Daemon:
         sys.stdout.write(summary_text(summary) + "\n")
         sys.stdout.flush()
 
-    async def _close(self, stack: AsyncExitStack) -> None:
-        """Close the adapters; a frozen broker or lake must not keep a finished process alive."""
+    async def _close(self, stack: AsyncExitStack, code: int | None) -> None:
+        """Close the adapters; a frozen broker or lake must not keep a finished process alive.
+
+        Args:
+            code: the exit code of a run that has come to its end; None: an error is on its way, and tells its own.
+        """
         try:
             async with asyncio.timeout(_CLOSE_S):
                 await stack.aclose()
@@ -210,7 +226,23 @@ class Daemon:
                 "process.failed", error=f"not closed within {_CLOSE_S:.0f} s; leaving all the same"
             )
             sys.stdout.flush()
-            os._exit(DRAIN_DEADLINE)
+            if code is not None:
+                os._exit(code)
+            _end_after(_CLOSE_S)
+
+
+async def _watch(outage: Outage, pipeline: Pipeline) -> None:
+    try:
+        await outage.watch()
+    except ClaimxError as error:
+        pipeline.fail(error)
+
+
+def _end_after(seconds: float) -> None:
+    """End the process, should what is left behind keep it from ending by itself."""
+    last = threading.Timer(seconds, os._exit, (DRAIN_DEADLINE,))
+    last.daemon = True
+    last.start()
 
 
 def _numbers(pipeline: Pipeline) -> dict[str, int]:

@@ -37,8 +37,9 @@ Logs are on stderr, the summary on stdout. The first SIGINT or SIGTERM drains, t
 
 \b
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the sandbox's lake is not what it
-should be, 75 work left at the drain deadline, 78 configuration error,
-130 or 143 ended at once by a second signal.
+should be, 4 Kafka refuses us, 5 Kafka was gone for longer than kafka.outage_s,
+75 work left at the drain deadline, 78 configuration error, 130 or 143 ended at
+once by a second signal.
 """
 SANDBOX_HELP = """\b
 Start the embedded broker, the simulated ClaimX API and the event feed, without a pipeline.

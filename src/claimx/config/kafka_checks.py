@@ -17,6 +17,7 @@ _OWN_KEY = {
     "sasl.mechanisms": "kafka.sasl_mechanism",
     "sasl.username": "kafka.sasl_username",
     "sasl.password": "kafka.sasl_password",
+    "group.protocol": "kafka.group_protocol",
 }
 _PROMISES = {
     "enable.auto.commit": "offsets follow effects: claimx commits its own frontier",
@@ -25,15 +26,21 @@ _PROMISES = {
     "auto.offset.reset": "an offset out of range stops the process: nothing is skipped in silence",
     "enable.partition.eof": "claimx needs the end of each partition to know that it is idle",
     "partition.assignment.strategy": "claimx fences by its own assignment protocol",
-    "group.protocol": "claimx fences by its own assignment protocol",
     "acks": "a handed-on record must be on every replica",
     "request.required.acks": "a handed-on record must be on every replica",
     "enable.idempotence": "a handed-on record must arrive once and in order",
     "transactional.id": "claimx is idempotent without transactions",
     "isolation.level": "records of an aborted transaction are no events",
+    "enable.ssl.certificate.verification": "a broker that is not verified would be told our password",
     "queued.min.messages": "prefetch is part of limits.memory_bytes",
     "queued.max.messages.kbytes": "prefetch is part of limits.memory_bytes",
 }
+_BROKER_DECIDES = (
+    "session.timeout.ms",
+    "heartbeat.interval.ms",
+    "group.protocol.type",
+)
+"""What librdkafka refuses with group.protocol = consumer."""
 
 
 def client(values: Values) -> Iterator[Finding]:
@@ -44,6 +51,8 @@ def client(values: Values) -> Iterator[Finding]:
             yield Finding(path, "has a key of its own", f"set {_OWN_KEY[option]}")
         elif option in _PROMISES:
             yield Finding(path, "is not for you to set", _PROMISES[option])
+        elif option in _BROKER_DECIDES and values.get("kafka.group_protocol") == "consumer":
+            yield Finding(path, 'is the broker\'s to decide with group_protocol = "consumer"', "leave it out")
 
 
 def topics(values: Values) -> Iterator[Finding]:

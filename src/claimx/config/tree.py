@@ -100,6 +100,10 @@ class Kafka(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = ""
     sasl_username: str = ""
     sasl_password: Secret | None = None
+    group_protocol: Literal["classic", "consumer"] = "classic"
+    """``consumer`` is KIP-848, for brokers from Kafka 4.0 on."""
+    outage_s: Annotated[float, Meta(ge=0)] = 600.0
+    """How long Kafka may be gone, or refuse us, until the process drains and ends; 0 waits for ever."""
     max_partition_ahead: Annotated[int, Meta(ge=1, le=20_000)] = 20_000
     """Offsets that one partition may run ahead of its frontier."""
     commit_interval_s: Seconds = 1.0

@@ -73,7 +73,11 @@ class Source(Protocol):
         ...
 
     async def get(self) -> RecordBatch | None:
-        """Wait for the next batch; None when stopped."""
+        """Wait for the next batch; None when stopped.
+
+        Raises:
+            ClaimxError: the consumer cannot go on.
+        """
         ...
 
     async def commit(self, offsets: Sequence[tuple[Partition, int]], note: str) -> None:

@@ -14,7 +14,7 @@ from claimx.domain.receipts import Partition
 from claimx.domain.shares import share_out
 from claimx.domain.stage_names import STAGES, Roles
 from claimx.domain.times import SECOND
-from claimx.errors import EngineError, TransientError
+from claimx.errors import ClaimxError, EngineError, TransientError
 from claimx.ports.api import ClaimxApi
 from claimx.ports.clock import Clock, Luck
 from claimx.ports.dead_letters import DeadLetters
@@ -97,7 +97,7 @@ class Pipeline:
         self._log = log
         self._is_draining = False
         self._is_expired = False
-        self._failure: EngineError | None = None
+        self._failure: ClaimxError | None = None
         runtime = Runtime(ports.clock, ports.luck, log, Redo(ports.luck, log), Counters(), Board())
         runtime.board.open(_workers(settings, roles))
         self.tally = Tally(runtime)
@@ -189,6 +189,12 @@ class Pipeline:
         asyncio.get_running_loop().call_later(wait_s, self._expire)
         self.flow.settlement.idle.wake()
 
+    def fail(self, error: ClaimxError) -> None:
+        """Drain, after which ``run`` raises this; the first one counts."""
+        self._log.error("process.failed", error=str(error))
+        self._failure = self._failure or error
+        self.drain()
+
     async def is_idle(self) -> bool:
         """Whether nothing is in flight, nothing is parked that is due within ``drain_s``, and the lag is 0."""
         soon = self._ports.clock.now() + int(self._settings.limits.drain_s * SECOND)
@@ -200,10 +206,10 @@ class Pipeline:
             return False
 
     async def run(self) -> bool:
-        """Work until drained; True: everything that was received is settled.
+        """Work until drained; True: everything that was received is settled and committed.
 
         Raises:
-            EngineError: a promise cannot be kept; what was in flight has been drained.
+            ClaimxError: a promise cannot be kept; what was in flight has been drained.
         """
         tasks: list[asyncio.Task[None]] = []
         async with asyncio.TaskGroup() as group:
@@ -212,8 +218,7 @@ class Pipeline:
                 await self.flow.settlement.idle.wait()
             for task in tasks:
                 task.cancel()
-        is_clean = self.live == 0
-        await self._last_commit()
+        is_clean = await self._last_commit() and self.live == 0
         if "results" in self._roles.stages:
             self.tally.tell()
         if self._failure is not None:
@@ -302,16 +307,15 @@ class Pipeline:
         """Run what keeps a promise; where it cannot, drain."""
         try:
             await body
-        except EngineError as error:
-            self._log.error("process.failed", error=str(error))
-            self._failure = self._failure or error
-            self.drain()
+        except ClaimxError as error:
+            self.fail(error)
 
     def _expire(self) -> None:
         self._is_expired = True
         self.flow.settlement.idle.wake()
 
-    async def _last_commit(self) -> None:
+    async def _last_commit(self) -> bool:
+        """Commit what has moved; False: Kafka does not have it all."""
         try:
             async with asyncio.timeout(self._settings.limits.drain_s * _LAST_COMMIT_SHARE):
                 await self._commit.once()
@@ -319,6 +323,7 @@ class Pipeline:
             self._log.warning("offsets.failed", error="no answer within the drain's deadline")
         except EngineError as error:
             self._failure = self._failure or error
+        return all(each.committed >= each.frontier() for each in self.partitions.owned.values())
 
 
 def _workers(settings: Settings, roles: Roles) -> dict[str, int]:

@@ -52,6 +52,9 @@ Event = Literal[
     "health.failed",
     "health.recovered",
     "kafka.logged",
+    "kafka.abandoned",
+    "kafka.missed",
+    "kafka.returned",
     "kafka.failed",
     "library.logged",
 ]

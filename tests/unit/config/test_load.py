@@ -67,6 +67,21 @@ BAD_FILES = [
     ("[enrich]\nworkers = 'many'", "claimx.toml:7: enrich.workers: Expected int, got str", ""),
     ("[enrich]\nworkers = 0", "claimx.toml:7: enrich.workers: Expected int >= 1", ""),
     (
+        '[kafka]\ngroup_protocol = "consumer"\n[kafka.client]\n"session.timeout.ms" = 6000',
+        'claimx.toml:9: kafka.client.session.timeout.ms: is the broker\'s to decide with group_protocol = "consumer"',
+        "hint: leave it out",
+    ),
+    (
+        '[kafka.client]\n"group.protocol" = "consumer"',
+        "claimx.toml:7: kafka.client.group.protocol: has a key of its own",
+        "hint: set kafka.group_protocol",
+    ),
+    (
+        '[kafka.client]\n"enable.ssl.certificate.verification" = false',
+        "claimx.toml:7: kafka.client.enable.ssl.certificate.verification: is not for you to set",
+        "hint: a broker that is not verified would be told our password",
+    ),
+    (
         "[limits]\ndrain_s = inf",
         "claimx.toml:7: limits.drain_s: must be finite",
         "hint: every wait has a bound",
