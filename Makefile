@@ -127,5 +127,5 @@ format: setup
 lock: setup
 	$(LOCK) --upgrade --extra dev --output-file requirements/dev.lock pyproject.toml
 	$(LOCK) --constraint requirements/dev.lock --output-file requirements/runtime.lock pyproject.toml
-	$(LOCK) --constraint requirements/dev.lock --extra dist --output-file requirements/dist.lock pyproject.toml
+	$(LOCK) --upgrade --constraint requirements/dev.lock --extra dist --output-file requirements/dist.lock pyproject.toml
 	$(LOCK) --constraint requirements/dev.lock --only-build-deps --all-build-deps --output-file requirements/build.lock pyproject.toml
