@@ -10,8 +10,14 @@ INTERVAL_MS = 5000
 
 
 class _Broker(msgspec.Struct):
-    nodeid: int
-    state: str
+    nodeid: int = -1
+    state: str = ""
+    source: str = ""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the connection stands; the group's coordinator is a second one to a broker that is counted already."""
+        return self.state == "UP" and self.nodeid >= 0 and self.source != "logical"
 
 
 class _Partition(msgspec.Struct):
@@ -40,9 +46,12 @@ class Statistics:
         self._decode = msgspec.json.Decoder(_Statistics).decode
 
     def update(self, report: str, assigned: Collection[Place]) -> None:
-        """Take a report in."""
-        told = self._decode(report)
-        self.brokers_up = sum(each.state == "UP" and each.nodeid >= 0 for each in told.brokers.values())
+        """Take a report in; one that cannot be read is as good as none."""
+        try:
+            told = self._decode(report)
+        except msgspec.DecodeError:
+            return
+        self.brokers_up = sum(each.is_up for each in told.brokers.values())
         self.ends = {
             (topic, number): partition.hi_offset
             for topic, named in told.topics.items()
