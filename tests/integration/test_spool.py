@@ -120,7 +120,7 @@ async def main():
             await sink.write(bytes(100_000), memory, disk)
     except TransientError as error:
         await sink.abandon()
-        print(error.code, sink.size, sorted(spool._directory.iterdir()))
+        print(error.code, sink.size, sorted(spool.directory.iterdir()))
 
 asyncio.run(main())
 """

@@ -3,9 +3,11 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from time import sleep
+from typing import NamedTuple
 
 import msgspec
 
@@ -13,7 +15,7 @@ from claimx import __version__
 from claimx.adapters.prometheus import CONTENT_TYPE, Exposition
 from claimx.domain.ledger import TopicCounts
 from claimx.domain.stage_names import STAGES
-from claimx.domain.times import SECOND
+from claimx.domain.times import SECOND, Micros
 from claimx.ports.clock import Clock
 from claimx.ports.health import Answer
 from claimx.stages.guard import attempted
@@ -23,8 +25,8 @@ from claimx.stages.progress import Doing
 from claimx.telemetry import catalogue as c
 from claimx.telemetry.family import Family, Sample
 
-_LOOKS = 50
-_BETWEEN_S = 0.002
+_LOOKS = 100
+_BETWEEN_S = 0.005
 
 
 class Metrics:
@@ -58,7 +60,11 @@ class Metrics:
 
     def read(self) -> Iterator[Sample]:
         """Every number of this moment. A bug in one group leaves that group out, and is counted."""
-        for group in self._groups():
+        groups: list[Callable[[], Iterator[Sample]]] = [lambda: _process(self._run)]
+        if self._run is not None:
+            moment = Moment(*self._run, self._clock.now(), self._loop_time())
+            groups += [partial(group, moment) for group in _GROUPS]
+        for group in groups:
             found = _whole(group)
             if isinstance(found, Exception):
                 self._errors += 1
@@ -66,18 +72,18 @@ class Metrics:
                 yield from found
         yield c.METRIC_ERRORS, (), self._errors
 
-    def _groups(self) -> list[Callable[[], Iterator[Sample]]]:
-        if self._run is None:
-            return [lambda: _process(None)]
-        pipeline, spool = self._run
-        bodies = (_records, _delay_queue, _stages, _enrichment, _files, _lake, _failures, _process)
-        return [
-            *(lambda body=body: body(pipeline) for body in bodies),
-            lambda: _kafka(pipeline, self._clock.now()),
-            lambda: _consumers(pipeline, self._loop_time()),
-            lambda: _workers(pipeline, self._loop_time()),
-            lambda: _disk(spool),
-        ]
+
+class Moment(NamedTuple):
+    """What is read, and when.
+
+    Args:
+        now: microseconds UTC; ``loop_now`` by the clock of the event loop.
+    """
+
+    pipeline: Pipeline
+    spool: Path
+    now: Micros
+    loop_now: float
 
 
 def consistent(partitions: Partitions) -> Mapping[str, tuple[TopicCounts, int]]:
@@ -102,7 +108,8 @@ def _whole(group: Callable[[], Iterator[Sample]]) -> list[Sample] | Exception:
     return attempted(lambda: list(group()))
 
 
-def _records(pipeline: Pipeline) -> Iterator[Sample]:
+def _records(moment: Moment) -> Iterator[Sample]:
+    pipeline = moment.pipeline
     seen = consistent(pipeline.partitions)
     for topic in (name for source in pipeline.sources for name in source.topics):
         counts, in_flight = seen.get(topic, (TopicCounts(), 0))
@@ -113,7 +120,8 @@ def _records(pipeline: Pipeline) -> Iterator[Sample]:
     yield c.LEDGER_VIOLATIONS, (), pipeline.flow.runtime.counters.ledger_violations
 
 
-def _delay_queue(pipeline: Pipeline) -> Iterator[Sample]:
+def _delay_queue(moment: Moment) -> Iterator[Sample]:
+    pipeline = moment.pipeline
     counts, waiting, due = pipeline.laws.seen
     for how in ("carried_over", "parked"):
         yield c.DELAY_ROWS_IN, (how,), getattr(counts, how)
@@ -123,14 +131,15 @@ def _delay_queue(pipeline: Pipeline) -> Iterator[Sample]:
     yield c.DELAY_ROWS_DUE, (), due
 
 
-def _kafka(pipeline: Pipeline, now: int) -> Iterator[Sample]:
+def _kafka(moment: Moment) -> Iterator[Sample]:
+    pipeline = moment.pipeline
     owned, paused = list(pipeline.partitions.owned.values()), pipeline.paused
     for topic in (name for source in pipeline.sources for name in source.topics):
         yield c.ASSIGNED, (topic,), sum(p.topic == topic for p in owned)
         yield c.PAUSED, (topic,), sum(p.topic == topic for p in paused)
     for partition in owned:
         oldest = partition.ages.oldest(partition.committed)
-        age_s = 0.0 if oldest is None else max(0, now - oldest) / SECOND
+        age_s = 0.0 if oldest is None else max(0, moment.now - oldest) / SECOND
         yield c.OLDEST_AGE, (partition.topic, str(partition.number)), age_s
     for change in ("assigned", "revoked"):
         yield c.REBALANCED, (change,), pipeline.partitions.changes[change]
@@ -138,7 +147,8 @@ def _kafka(pipeline: Pipeline, now: int) -> Iterator[Sample]:
         yield c.COMMITS, (result,), times
 
 
-def _consumers(pipeline: Pipeline, now: float) -> Iterator[Sample]:
+def _consumers(moment: Moment) -> Iterator[Sample]:
+    pipeline = moment.pipeline
     committed = {(p.topic, p.number): p.committed for p in list(pipeline.partitions.owned.values())}
     for stage, source in zip(
         (name for name in STAGES if name in pipeline.stages), pipeline.sources, strict=True
@@ -150,23 +160,25 @@ def _consumers(pipeline: Pipeline, now: float) -> Iterator[Sample]:
         if vitals.brokers_up is not None:
             yield c.BROKERS_UP, (stage,), vitals.brokers_up
         if vitals.polled_at is not None:
-            yield c.SINCE_POLL, (stage,), max(0.0, now - vitals.polled_at)
+            yield c.SINCE_POLL, (stage,), max(0.0, moment.loop_now - vitals.polled_at)
 
 
-def _workers(pipeline: Pipeline, now: float) -> Iterator[Sample]:
+def _workers(moment: Moment) -> Iterator[Sample]:
+    pipeline = moment.pipeline
     board = pipeline.flow.runtime.board
-    for stage, seen in board.seen(now).items():
+    for stage, seen in board.seen(moment.loop_now).items():
         yield c.WORKER_SECONDS, (stage, "waiting"), seen.waiting_s
         yield c.WORKER_SECONDS, (stage, "working"), seen.working_s
         yield c.WORKER_SECONDS, (stage, "blocked"), seen.blocked_s
         yield c.WORKERS_OF, (stage,), board[stage].workers
         yield c.IN_HAND, (stage,), seen.in_flight
         yield c.DONE, (stage,), seen.done
-        unmoved = (now - held.ticked_at for held in seen.held if held.doing is Doing.WORKING)
+        unmoved = (moment.loop_now - held.ticked_at for held in seen.held if held.doing is Doing.WORKING)
         yield c.UNMOVED, (stage,), max(0.0, *unmoved, 0.0)
 
 
-def _stages(pipeline: Pipeline) -> Iterator[Sample]:
+def _stages(moment: Moment) -> Iterator[Sample]:
+    pipeline = moment.pipeline
     counters = pipeline.flow.runtime.counters
     for stage in STAGES:
         yield c.STAGE_RUNS, (stage,), stage in pipeline.stages
@@ -179,8 +191,8 @@ def _stages(pipeline: Pipeline) -> Iterator[Sample]:
     yield from counters.measures.shapes()
 
 
-def _enrichment(pipeline: Pipeline) -> Iterator[Sample]:
-    counters, circuits = pipeline.flow.runtime.counters, pipeline.flow.circuits
+def _enrichment(moment: Moment) -> Iterator[Sample]:
+    counters, circuits = moment.pipeline.flow.runtime.counters, moment.pipeline.flow.circuits
     yield c.PREFLIGHTS, (), counters.preflights
     yield from _each(c.API_REQUESTS, counters.api_requests)
     yield c.API_SAVED, (), counters.api_calls_saved
@@ -191,7 +203,8 @@ def _enrichment(pipeline: Pipeline) -> Iterator[Sample]:
     yield from _each(c.CIRCUIT_TRANSITIONS, counters.circuit_transitions)
 
 
-def _files(pipeline: Pipeline) -> Iterator[Sample]:
+def _files(moment: Moment) -> Iterator[Sample]:
+    pipeline = moment.pipeline
     counters = pipeline.flow.runtime.counters
     yield c.URL_REFRESHES, (), counters.url_refreshes
     yield c.URLS_REFUSED, (), counters.urls_refused
@@ -199,12 +212,13 @@ def _files(pipeline: Pipeline) -> Iterator[Sample]:
     yield c.FILE_BYTES_STORED, (), counters.file_bytes
 
 
-def _disk(spool: Path) -> Iterator[Sample]:
+def _disk(moment: Moment) -> Iterator[Sample]:
     with suppress(OSError):
-        yield c.SPOOL_FREE, (), shutil.disk_usage(spool).free
+        yield c.SPOOL_FREE, (), shutil.disk_usage(moment.spool).free
 
 
-def _lake(pipeline: Pipeline) -> Iterator[Sample]:
+def _lake(moment: Moment) -> Iterator[Sample]:
+    pipeline = moment.pipeline
     counters = pipeline.flow.runtime.counters
     yield c.FLUSHES, (), counters.flushes
     yield c.FLUSHED_AT, (), counters.flushed_at / SECOND
@@ -214,7 +228,8 @@ def _lake(pipeline: Pipeline) -> Iterator[Sample]:
     yield from _each(c.LAKE_WRITES, counters.lake_writes)
 
 
-def _failures(pipeline: Pipeline) -> Iterator[Sample]:
+def _failures(moment: Moment) -> Iterator[Sample]:
+    pipeline = moment.pipeline
     counters, told = pipeline.flow.runtime.counters, pipeline.flow.flood.told
     yield from _each(c.PARKED, counters.parked)
     yield from _each(c.DEAD_LETTERS, counters.dead_letters)
@@ -222,19 +237,38 @@ def _failures(pipeline: Pipeline) -> Iterator[Sample]:
         yield c.FLOOD, (limit,), limit == told
 
 
-def _process(pipeline: Pipeline | None) -> Iterator[Sample]:
-    now = "starting" if pipeline is None else "draining" if pipeline.is_draining else "running"
-    for state in c.PROCESS_STATES:
-        yield c.STATE, (state,), state == now
-    yield c.BUILD_INFO, (__version__,), 1
-    if pipeline is None:
-        return
-    pools = pipeline.flow.pools
+def _budgets(moment: Moment) -> Iterator[Sample]:
+    pools = moment.pipeline.flow.pools
     for name in c.POOLS:
         pool = getattr(pools, name)
         yield c.BUDGET_USED, (name,), pool.used
         yield c.BUDGET_PEAK, (name,), pool.peak
         yield c.BUDGET_LIMIT, (name,), pool.limit
+
+
+def _process(run: tuple[Pipeline, Path] | None) -> Iterator[Sample]:
+    now = "starting" if run is None else "draining" if run[0].is_draining else "running"
+    for state in c.PROCESS_STATES:
+        yield c.STATE, (state,), state == now
+    yield c.BUILD_INFO, (__version__,), 1
+
+
+_GROUPS = (
+    *(
+        _records,
+        _delay_queue,
+        _kafka,
+        _consumers,
+        _workers,
+        _stages,
+        _enrichment,
+        _files,
+        _disk,
+        _lake,
+        _failures,
+    ),
+    _budgets,
+)
 
 
 def _each(family: Family, counts: Mapping[tuple[str, str], int]) -> list[Sample]:
