@@ -22,7 +22,7 @@ class Counters:
         preflights: projects that were fetched because the rows of an event refer to them.
         ledger_violations: looks at the laws of I1 that found one broken.
         circuit_transitions: by dependency and new state; a probe that fails makes it open once more.
-        passes_begun: of a stage over one item, by stage, and ``passes_ended``; those of ingest are records.
+        passes_begun: passes over one item, by stage, and ``passes_ended``, those that are over; ingest has none.
     """
 
     files: int = 0
