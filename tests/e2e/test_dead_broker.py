@@ -16,7 +16,7 @@ from support.commands import claimx
 from support.kafka import Broker, Mock
 from support.rig import Daemon, rig_on, wait_until
 
-SECONDS = 8.0
+SECONDS = 4.0
 
 
 def lines_of(daemon: Daemon) -> list[dict[str, Any]]:

@@ -111,4 +111,5 @@ def test_a_spool_file_that_is_lost_is_downloaded_again(rig: Rig) -> None:
         daemon.send(signal.SIGTERM)
         assert daemon.wait(40) == 0, daemon.log()[-2000:]
     assert rig.problems() == []
-    assert len([line for line in told(upload, "item.parked") if line["code"] == "spool.lost"]) == len(lost)
+    assert {line["code"] for line in told(upload, "item.parked")} == {"spool.lost"}
+    assert upload.summary["delay_queue"]["parked"] == len(lost)

@@ -89,8 +89,7 @@ class Daemon:
                 instance=self._settings.process.instance,
                 stages=sorted(roles.stages),
             )
-            helpers = self._helpers(pipeline, ports, assembly.outage, began)
-            is_clean = await self._work(pipeline, helpers)
+            is_clean = await self._work(pipeline, self._helpers(pipeline, ports, assembly.outage, began))
             summary = await self._summary(assembly, pipeline, ports.delay)
             summary.duration_s = round(loop.time() - began, 3)
             summary.exit_code = DONE if is_clean else DRAIN_DEADLINE

@@ -23,7 +23,7 @@ class Counters:
             ``batched_projects`` projects, batch by batch.
         preflights: projects that were fetched because the rows of an event refer to them.
         ledger_violations: looks at the laws of I1 that found one broken.
-        circuit_transitions: by dependency and new state.
+        circuit_transitions: by dependency and new state; a probe that fails makes it open once more.
         flushed_at: when the last cycle was committed, microseconds UTC.
         passes: by stage and how they ended.
         api_requests: by kind of request and how the API answered.
