@@ -35,8 +35,8 @@ test: setup
 	$(BIN)/pytest -n 2 --dist loadfile tests/unit tests/property tests/contract tests/integration tests/e2e
 	$(BIN)/pytest tests/simulation
 
-# Runs the tests that use a broker against Apache Kafka, less those to which it is all the same. Needs Java 17 and Maven,
-# which fetches the jars once.
+# Runs the tests that use a broker against Apache Kafka, less those to which it is all the same. Needs Java 17, openssl, and
+# Maven, which fetches the jars once.
 test-kafka: setup $(KAFKA_JARS)/.stamp
 	$(BIN)/pytest --kafka=apache tests/integration tests/e2e tests/chaos \
 		--ignore tests/e2e/test_outage.py --ignore tests/e2e/test_lost_queue.py --ignore tests/e2e/test_secrets.py

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from confluent_kafka import KafkaException, TopicCollection
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient  # type: ignore[attr-defined]
 
-from claimx.adapters.kafka_errors import RIGHTS, Client
+from claimx.adapters.kafka_errors import REFUSALS, RIGHTS, Client
 from claimx.errors import EngineError, KafkaRefusedError, TopicsAbsentError
 
 _ASK_S = 5.0
@@ -44,6 +44,7 @@ class KafkaAccess:
         self._client = client
         self._needs = needs
         self._admin: AdminClient | None = None
+        self._tells_rights = False
 
     async def check(self) -> None:
         """Look once; takes a few times 5 s at most.
@@ -59,44 +60,57 @@ class KafkaAccess:
     def _check(self) -> None:
         if self._admin is None:
             self._admin = self._client.admin()
-        metadata = self._client.metadata(self._admin, _ASK_S)
-        there = self._client.topics(self._admin, self._needs.topics, _ASK_S)
-        if absent := sorted(self._needs.topics - there.keys()):
-            raise TopicsAbsentError(f"these topics do not exist: {', '.join(absent)}")
-        if metadata.controller_id in metadata.brokers:
+        if not self._tells_rights:
+            there = self._client.metadata(self._admin, _ASK_S)
+            self._tells_rights = there.controller_id in there.brokers
+            if not self._tells_rights:
+                _refuse_absent(self._needs.topics - there.topics.keys())
+        if self._tells_rights:
             self._check_rights(self._admin)
 
     def _check_rights(self, admin: AdminClient) -> None:
         needs = self._needs
-        topics = admin.describe_topics(
+        asked = admin.describe_topics(
             TopicCollection(sorted(needs.topics)), include_authorized_operations=True, request_timeout=_ASK_S
         )
-        groups = admin.describe_consumer_groups(
+        asked_of_groups = admin.describe_consumer_groups(
             sorted(needs.groups), include_authorized_operations=True, request_timeout=_ASK_S
         )
+        topics = {name: self._told(answer) for name, answer in asked.items()}
+        groups = {name: self._told(answer) for name, answer in asked_of_groups.items()}
+        _refuse_absent(name for name, told in topics.items() if told is None)
         lacks = [
-            *self._lacking(topics, needs.reads, AclOperation.READ),
-            *self._lacking(topics, needs.writes, AclOperation.WRITE),
-            *self._lacking(groups, needs.groups, AclOperation.READ),
+            *_lacking(topics, needs.reads, AclOperation.READ),
+            *_lacking(topics, needs.writes, AclOperation.WRITE),
+            *_lacking(topics, needs.topics - needs.reads - needs.writes, AclOperation.DESCRIBE),
+            *_lacking(groups, needs.groups, AclOperation.READ),
         ]
         if lacks:
             raise KafkaRefusedError(f"we lack rights: {', '.join(lacks)}", RIGHTS)
 
-    def _lacking(
-        self, described: Mapping[str, _Answer], names: Iterable[str], wanted: AclOperation
-    ) -> Iterator[str]:
-        """Names on which we may not do this, as far as the broker tells."""
-        for name in sorted(names):
-            try:
-                may = described[name].result(2 * _ASK_S).authorized_operations
-            except KafkaException as error:
-                failed = self._client.translated(error.args[0])
-                if isinstance(failed, KafkaRefusedError):
-                    yield f"{wanted.name} on {name}"
-                elif not isinstance(
-                    failed, EngineError
-                ):  # what this broker does not tell is no reason to stop
-                    raise failed from error
-                continue
-            if may and wanted not in may:
-                yield f"{wanted.name} on {name}"
+    def _told(self, answer: _Answer) -> frozenset[AclOperation] | None:
+        """What we may do; none at all if we are refused, everything if the broker does not tell, None if it is not there."""
+        try:
+            return frozenset(answer.result(2 * _ASK_S).authorized_operations or AclOperation)
+        except TimeoutError as error:
+            raise self._client.unreachable("no answer in time") from error
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return None
+            failed = self._client.translated(error.args[0])
+            if isinstance(failed, EngineError):
+                return frozenset(AclOperation)
+            if not isinstance(failed, KafkaRefusedError) or error.args[0].code() not in REFUSALS:
+                raise failed from error
+            return frozenset()
+
+
+def _refuse_absent(names: Iterable[str]) -> None:
+    if absent := sorted(names):
+        raise TopicsAbsentError(f"these topics do not exist: {', '.join(absent)}")
+
+
+def _lacking(
+    told: Mapping[str, frozenset[AclOperation] | None], names: Iterable[str], wanted: AclOperation
+) -> Iterator[str]:
+    return (f"{wanted.name} on {name}" for name in sorted(names) if wanted not in (told[name] or ()))
