@@ -32,13 +32,13 @@ class Clinic:
     def __init__(self, config: Path) -> None:
         self.config = config
 
-    def claimx(self, *sets: str, only: str | None = None, limit: Any = None) -> Any:
+    def claimx(self, *sets: str, only: str | None = None, limit: Any = None, timeout_s: float = 10) -> Any:
         """Run the doctor; the exit code, and the report.
 
         Args:
             limit: run before it in a process of its own.
         """
-        command = ["doctor", "-c", str(self.config), "-o", "json"]
+        command = ["doctor", "-c", str(self.config), "-o", "json", "--timeout", str(timeout_s)]
         command += ["--only", only] if only else []
         for each in sets:
             command += ["--set", each]
@@ -114,7 +114,7 @@ def test_a_sandbox_is_well_and_nothing_is_left_behind(clinic: Clinic) -> None:
     assert {each["check"] for each in checks} == {
         "config.good",
         *(f"kafka.{name}" for name in ("dns", "tcp", "login", "brokers", "topics", "groups", "rights")),
-        *(f"api.{name}" for name in ("dns", "tcp", "clock", "token")),
+        *(f"api.{name}" for name in ("dns", "tcp", "http", "clock", "token")),
         *("hosts.dns", "hosts.tcp"),
         *("tables.round_trip", "tables.fit", "files.round_trip"),
         *(f"state.{name}" for name in ("dir", "fsync", "disk", "queue")),
@@ -134,6 +134,19 @@ def test_an_api_that_is_down_is_out_of_reach(clinic: Clinic) -> None:
     found = clinic.failed(f"api.base_url={url}", code=5)
     assert (found["check"], found["cause"]) == ("api.tcp", "unreachable")
     assert "firewall" in found["hint"]
+
+
+def test_an_api_that_never_answers_is_out_of_reach(clinic: Clinic) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        found = clinic.failed(f"api.base_url={url}", code=5, only="api", timeout_s=1)
+    assert found["check"] == "api.http"
+
+
+def test_a_token_without_rights_is_refused(clinic: Clinic) -> None:
+    with server(status=b"403 Forbidden") as port:
+        found = clinic.failed(f"api.base_url=http://127.0.0.1:{port}", code=4, only="api")
+    assert (found["check"], found["cause"]) == ("api.token", "refused")
 
 
 def test_a_broker_that_is_down_is_out_of_reach(clinic: Clinic) -> None:

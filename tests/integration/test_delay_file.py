@@ -133,9 +133,31 @@ def test_a_file_that_is_not_what_we_left_is_refused_with_what_to_do_and_left_as_
     before = {file: file.read_bytes() for file in tmp_path.iterdir() if file.is_file()}
     with pytest.raises(DelayFileError, match=text) as caught:
         opened(path)
+    with pytest.raises(DelayFileError):
+        delay_file.look_into(path)
     assert str(path) in str(caught.value)
     assert "move it away" in caught.value.hint or "run the claimx that wrote it" in caught.value.hint
     assert {file: file.read_bytes() for file in tmp_path.iterdir() if file in before} == before
+
+
+def test_a_file_is_looked_into_without_making_or_changing_anything(tmp_path: Path) -> None:
+    path = tmp_path / "delay.sqlite"
+    assert delay_file.look_into(path) is None
+    assert list(tmp_path.iterdir()) == []
+    asyncio.run(filled(path))
+    before = path.read_bytes()
+    assert delay_file.look_into(path) == ROWS
+    assert {file: file.read_bytes() for file in tmp_path.iterdir()} == {path: before}
+
+
+def test_a_file_of_an_older_version_is_looked_into_and_not_brought_to_this_one(tmp_path: Path) -> None:
+    path = tmp_path / "delay.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript(V1)
+    connection.close()
+    before = path.read_bytes()
+    assert delay_file.look_into(path) == 0
+    assert path.read_bytes() == before
 
 
 def test_a_file_that_another_process_holds_is_refused(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 HOST = "localhost"
-ANSWER = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n%s\r\n"
+ANSWER = b"HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n%s\r\n"
 
 
 class Certificate(NamedTuple):
@@ -54,8 +54,10 @@ def certificate(folder: Path, days: float) -> Certificate:
 
 
 @contextlib.contextmanager
-def server(shown: Certificate | None = None, date: str | None = None) -> Iterator[int]:
-    """Answer every request with 404, behind TLS if a certificate is given; the port.
+def server(
+    shown: Certificate | None = None, date: str | None = None, status: bytes = b"404 Not Found"
+) -> Iterator[int]:
+    """Answer every request alike, behind TLS if a certificate is given; the port.
 
     Args:
         date: what the answers say of the time; None: nothing.
@@ -66,7 +68,9 @@ def server(shown: Certificate | None = None, date: str | None = None) -> Iterato
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(shown.path)
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=_serve, args=(listening, context, ANSWER % head), daemon=True)
+        thread = threading.Thread(
+            target=_serve, args=(listening, context, ANSWER % (status, head)), daemon=True
+        )
         thread.start()
         yield listening.getsockname()[1]
         listening.shutdown(socket.SHUT_RDWR)

@@ -59,6 +59,7 @@ COMMANDS = [
     ("config", "init"),
     ("config", "check"),
     ("config", "show"),
+    ("config", "explain"),
     ("config", "schema"),
     ("tables", "init"),
     ("tables", "status"),

@@ -31,6 +31,7 @@ CASES = [
     (("completion", ""), {"bash", "zsh", "fish"}),
     (("dlq", "list", "--class", "Perm"), {"PermanentError"}),
     (("dlq", "list", "--topic", "claimx.down"), {"claimx.downloads.dlq"}),
+    (("config", "explain", "retry"), {"retry", "retry.delays_s"}),
     (("status", "--set", "kafka.gr"), {"kafka.group_id="}),
 ]
 

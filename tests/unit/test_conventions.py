@@ -31,6 +31,7 @@ def leaves(group: Any = root, path: tuple[str, ...] = ()) -> Iterator[tuple[tupl
 TREE = dict(leaves())
 GROUPS = [(), *sorted({path[:1] for path in TREE if len(path) > 1})]
 ARGUMENTS = {
+    ("config", "explain"): ["kafka.group_id"],
     ("trace",): ["5395115"],
     ("reenrich",): ["5395115"],
     ("dlq", "inspect"): ["0123456789"],
@@ -59,6 +60,7 @@ OFFLINE = [
     ["config", "show"],
     ["config", "show", "-o", "json"],
     ["config", "schema"],
+    ["config", "explain", "kafka"],
     ["tables", "init", "--dry-run"],
     ["tables", "status"],
     ["tables", "status", "-o", "jsonl"],

@@ -78,9 +78,12 @@ def look_into(path: Path) -> int | None:
     try:
         # rw, for the last reader of a WAL must be able to close it; SQLite falls back where the file may only be read
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
-            if not _version_of(connection, path):
+            version = _version_of(connection, path)
+            if not version:
                 return None
             _check_pages(connection, path)
+            if version == VERSION:
+                _check_identity(connection, path)
             (rows,) = connection.execute("SELECT count(*) FROM delayed").fetchone()
             return int(rows)
     except sqlite3.Error as error:
@@ -116,6 +119,10 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise DelayFileError(f"{path}: this file system cannot hold a delay queue: journal mode {mode}")
     connection.execute("PRAGMA synchronous = FULL")
     _migrate(connection, version)
+    _check_identity(connection, path)
+
+
+def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
     (rows,) = connection.execute("SELECT count(*) FROM meta").fetchone()
     if rows != 1:
         raise DelayFileError(f"{path}: the delay queue is damaged: {rows} identities")

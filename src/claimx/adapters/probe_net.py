@@ -14,7 +14,7 @@ from claimx.config.tree import Kafka, Secret
 from claimx.domain.times import SECOND, Micros
 from claimx.errors import ConfigError, OperationError, TransientError
 from claimx.ports.clock import Clock
-from claimx.ports.probes import Endpoint, TlsFacts
+from claimx.ports.probes import Endpoint, HttpFacts, TlsFacts
 
 _FOREIGN = (aiohttp.ClientError, OSError, TimeoutError, ValueError)
 
@@ -57,17 +57,17 @@ class SocketProbe:
         """Look at the certificate as the client will."""
         return await apart(lambda: self._handshaken(endpoint))
 
-    async def skew(self, url: str) -> Micros | None:
-        """Ask for nothing in particular, and without a credential: any answer has a Date."""
+    async def ask(self, url: str) -> HttpFacts:
+        """Ask for the head of a page, which costs the host little."""
         timeout = aiohttp.ClientTimeout(total=self._timeout_s)
         async with make_session(aiohttp.TCPConnector(ssl=self._context()), timeout) as session:
             before = self._clock.now()
             try:
                 async with session.head(url, allow_redirects=False) as response:
-                    told = response.headers.get("Date")
+                    status, told = response.status, response.headers.get("Date")
             except _FOREIGN as error:
                 raise TransientError("http.failed", type(error).__name__) from None
-        return _ahead(told, (before + self._clock.now()) // 2)
+        return HttpFacts(status, _ahead(told, (before + self._clock.now()) // 2))
 
     def _connected(self, endpoint: Endpoint) -> socket.socket:
         try:

@@ -33,6 +33,13 @@ def settings(incomplete: str) -> list[str]:
     return _beginning_with(incomplete, [f"{leaf.path}=" for leaf in LEAVES.values() if leaf.kind != "map"])
 
 
+def keys(incomplete: str) -> list[str]:
+    """Keys of the settings, and their tables."""
+    from claimx.config.leaves import LEAVES, TABLES
+
+    return _beginning_with(incomplete, [name for name in (*TABLES, *LEAVES) if name])
+
+
 def dead_letter_topics(incomplete: str) -> list[str]:
     """The topics of dead letters, as they are called if nobody calls them otherwise."""
     from claimx.config.tree import Topics

@@ -1,4 +1,4 @@
-"""``claimx config``: write, check and show the configuration."""
+"""``claimx config``: write, check, show and explain the configuration."""
 
 import json
 from enum import StrEnum
@@ -7,8 +7,18 @@ from typing import Annotated
 
 import typer
 
-from claimx.cli.failures import FOUND_SOMETHING, CommandFailedError
-from claimx.cli.options import ConfigOption, Output, OutputOption, SetOption, SettingsSource, help_alone
+from claimx.cli import completing
+from claimx.cli.failures import FOUND_SOMETHING, CommandFailedError, UsageError
+from claimx.cli.options import (
+    ConfigOption,
+    Listing,
+    ListingOption,
+    Output,
+    OutputOption,
+    SetOption,
+    SettingsSource,
+    help_alone,
+)
 
 INIT_HELP = """\b
 Write a claimx.toml with every key, its default and its meaning.
@@ -41,6 +51,14 @@ Print every effective value and where it comes from. Secrets are masked.
 
 Exit codes: 0 done, 78 problems.
 """
+EXPLAIN_HELP = """\b
+Explain a key: what it means, what it takes, its default, its variable. Reads no file.
+
+\b
+  claimx config explain download.spool_bytes
+  claimx config explain retry
+      every key of a table
+"""
 SCHEMA_HELP = """\b
 Print the JSON schema of claimx.toml, for editors.
 
@@ -62,7 +80,7 @@ configs = typer.Typer(invoke_without_command=True)
 
 @configs.callback()
 def group(context: typer.Context) -> None:
-    """Write, check and show the configuration."""
+    """Write, check, show and explain the configuration."""
     help_alone(context)
 
 
@@ -134,4 +152,30 @@ def schema() -> int:
     from claimx.config.schema import schema as made
 
     typer.echo(json.dumps(made(), indent=2))
+    return 0
+
+
+@configs.command(help=EXPLAIN_HELP)
+def explain(
+    key: Annotated[str, typer.Argument(help="As in kafka.group_id.", autocompletion=completing.keys)],
+    output: ListingOption = Listing.TEXT,
+) -> int:
+    """Explain a key."""
+    from claimx.config import explain as told
+    from claimx.config.leaves import LEAVES, TABLES
+    from claimx.config.problems import did_you_mean
+
+    keys = told.keys_of(key)
+    if not keys:
+        raise UsageError(
+            f"no key {key}", did_you_mean(key, [*LEAVES, *TABLES]) or "claimx config show lists them"
+        )
+    found = [told.explained(each) for each in keys]
+    match output:
+        case Listing.TEXT:
+            typer.echo("\n\n".join("\n".join(told.as_text(each)) for each in found))
+        case Listing.JSON:
+            typer.echo(told.as_json(found))
+        case Listing.JSONL:
+            typer.echo("\n".join(told.as_jsonl(found)))
     return 0

@@ -43,10 +43,11 @@ def _table(path: str, texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _key(leaf: Leaf, texts: Mapping[str, str]) -> dict[str, Any]:
-    return _described(_body(leaf), texts.get(leaf.path, ""))
+    return _described(key_schema(leaf), texts.get(leaf.path, ""))
 
 
-def _body(leaf: Leaf) -> dict[str, Any]:
+def key_schema(leaf: Leaf) -> dict[str, Any]:
+    """What a key takes, without its meaning."""
     match leaf.kind:
         case "secret":
             return _SECRET

@@ -1,4 +1,4 @@
-"""The checks of a host, step by step: its name, its port, its certificate, its clock."""
+"""The checks of a host, step by step: its name, its port, its certificate, an answer, its clock."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -27,7 +27,7 @@ class Site(NamedTuple):
         group: what its checks are named after.
         key: the setting that names it.
         public_only: claimx refuses to connect to a private address of it.
-        url: answers with a Date; None: its clock is not asked for.
+        url: answers by HTTP; None: it is not asked.
     """
 
     group: str
@@ -89,18 +89,36 @@ def site_checks(net: NetProbe, site: Site, now: Callable[[], Micros]) -> list[Ch
     if site.is_tls:
         checks.append(Check(f"{site.group}.tls", target, handshake, "renew the certificate, or trust its CA"))
     if site.url is not None:
-        checks.append(clock_check(net, site.group, target, site.url))
+        checks += _Http(net, site, site.url).checks()
     return checks
 
 
-def clock_check(net: NetProbe, group: str, target: str, url: str) -> Check:
-    """Compare the clock of a host with ours."""
+class _Http:
+    """Whether a host answers, and what its clock is: one question for both."""
 
-    async def look() -> Seen:
-        return judge_skew(await net.skew(url), target)
+    def __init__(self, net: NetProbe, site: Site, url: str) -> None:
+        self._net = net
+        self._site = site
+        self._url = url
+        self._ahead: Micros | None = None
 
-    hint = "let NTP or chrony set the clock of this host: signatures and signed links depend on it"
-    return Check(f"{group}.clock", target, look, hint, is_gate=False)
+    def checks(self) -> list[Check]:
+        """The two checks."""
+        group, target = self._site.group, str(self._site.endpoint)
+        busy = f"the port is open and nobody answers: is {self._site.key} right, is a proxy between, is it overloaded?"
+        wrong = "let NTP or chrony set the clock of this host: signatures and signed links depend on it"
+        return [
+            Check(f"{group}.http", target, self._answers, busy),
+            Check(f"{group}.clock", target, self._clock, wrong, is_gate=False),
+        ]
+
+    async def _answers(self) -> Seen:
+        facts = await self._net.ask(self._url)
+        self._ahead = facts.ahead
+        return Seen(f"status {facts.status}, without a credential")
+
+    async def _clock(self) -> Seen:
+        return judge_skew(self._ahead, str(self._site.endpoint))
 
 
 def judge_skew(ahead: Micros | None, target: str) -> Seen:

@@ -30,6 +30,17 @@ class TlsFacts(NamedTuple):
     is_verified: bool
 
 
+class HttpFacts(NamedTuple):
+    """An answer.
+
+    Args:
+        ahead: how far the clock of the host is ahead of ours, by the Date of its answer; None: it sent none.
+    """
+
+    status: int
+    ahead: Micros | None
+
+
 class NetProbe(Protocol):
     """Hosts."""
 
@@ -58,8 +69,8 @@ class NetProbe(Protocol):
         """
         ...
 
-    async def skew(self, url: str) -> Micros | None:
-        """How far the clock of a host is ahead of ours, by the Date of its answer; None: it sent none.
+    async def ask(self, url: str) -> HttpFacts:
+        """Ask for nothing in particular, without a credential: any answer will do.
 
         Raises:
             TransientError: ``http.failed``, no answer.
