@@ -52,5 +52,5 @@ class Turns:
 
     async def _measured(self, turn: Turn, what: str) -> Sample:
         sample = await turn()
-        sys.stderr.write(f"bench {what} {sample.items_per_s:,.5g} {self.unit}/s\n")
+        sys.stderr.write(f"bench {what}: {sample.items_per_s:,.5g} a second\n")
         return sample

@@ -13,7 +13,7 @@ _RULES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("upload",), "upload: all workers busy"),
     (("download",), "download: all transfers busy"),
     (("lake",), "lake: a flush is always under way"),
-    (("disk",), "disk: always being waited for"),
+    (("disk",), "disk, or a processor that others had"),
 )
 """Shares that are added up, and what it means that they are full; the first rule that holds names it."""
 
