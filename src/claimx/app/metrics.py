@@ -24,6 +24,7 @@ from claimx.stages.pipeline import Pipeline
 from claimx.stages.progress import Doing
 from claimx.telemetry import catalogue as c
 from claimx.telemetry.family import Family, Sample
+from claimx.telemetry.log import suppressed_lines
 
 _LOOKS = 100
 _BETWEEN_S = 0.005
@@ -251,6 +252,7 @@ def _process(run: tuple[Pipeline, Path] | None) -> Iterator[Sample]:
     for state in c.PROCESS_STATES:
         yield c.STATE, (state,), state == now
     yield c.BUILD_INFO, (__version__,), 1
+    yield c.LOG_LINES_SUPPRESSED, (), suppressed_lines()
 
 
 _GROUPS = (

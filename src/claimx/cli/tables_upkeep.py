@@ -18,7 +18,6 @@ from claimx.cli.options import (
 )
 from claimx.cli.words import age
 from claimx.config.options import UpkeepOptions
-from claimx.domain.tables import TABLES
 
 OPTIMIZE_HELP = """\b
 Make the many small files of each table fewer, and cut its log. No row is changed.
@@ -102,6 +101,8 @@ def vacuum(
 
 
 def _tables(names: list[str] | None) -> tuple[str, ...]:
+    from claimx.domain.tables import TABLES
+
     for name in names or ():
         if name not in TABLES:
             near = difflib.get_close_matches(name, TABLES, n=1)

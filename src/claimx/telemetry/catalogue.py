@@ -76,6 +76,9 @@ DELAY_ROWS = Family(
 DELAY_ROWS_DUE = Family(
     "delay_rows_due", "gauge", "rows", "Rows of the delay queue whose time has come. Looked at each second."
 )
+LOG_LINES_SUPPRESSED = Family(
+    "log_lines_suppressed_total", "counter", "", "Log lines left out, because others like them had been told."
+)
 LEDGER_VIOLATIONS = Family(
     "ledger_violations_total",
     "counter",

@@ -202,17 +202,25 @@ EVENTS: dict[str, Declared] = {
     ),
     "health.listening": Declared("info", "Probes and metrics are answered.", "host port", "always"),
     "health.failed": Declared(
-        "error", "Liveness has turned red: work is there and nothing moves. All stacks follow, once.", "reasons", "always"
+        "error",
+        "Liveness has turned red: work is there and nothing moves. All stacks follow, once.",
+        "reasons",
+        "always",
     ),
     "health.recovered": Declared("info", "Liveness is green again.", "", "always"),
     "kafka.logged": Declared(
         "debug info warning error", "A line of librdkafka's own log.", "client code detail", "noisy"
     ),
     "kafka.abandoned": Declared(
-        "warning", "Consumers have not left their groups in time: the process ends without them.", "topics after_s"
+        "warning",
+        "Consumers have not left their groups in time: the process ends without them.",
+        "topics after_s",
     ),
     "kafka.missed": Declared(
-        "error", "No broker answers, or one refuses us; the run ends if that lasts.", "reason ends_after_s", "always"
+        "error",
+        "No broker answers, or one refuses us; the run ends if that lasts.",
+        "reason ends_after_s",
+        "always",
     ),
     "kafka.returned": Declared("info", "Brokers answer again.", "gone_s", "always"),
     "kafka.failed": Declared(

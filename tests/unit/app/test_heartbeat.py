@@ -48,7 +48,7 @@ def heart_of(pipeline: Pipeline, queue: MemoryDelayQueue) -> tuple[Heartbeat, To
 
 def received(pipeline: Pipeline, partition: Partition, offset: int, ago_s: int) -> Receipt:
     at = NOW - ago_s * SECOND
-    partition.seen(offset + 1, (at, at))
+    partition.ages.note(offset, offset + 1, at, partition.committed)
     partition.position = offset + 1
     receipt = Receipt.of(partition, offset, 0, at)
     pipeline.flow.settlement.begin(receipt)
@@ -58,6 +58,7 @@ def received(pipeline: Pipeline, partition: Partition, offset: int, ago_s: int) 
 async def settled(pipeline: Pipeline, receipt: Receipt, outcome: Outcome) -> None:
     receipt.outcome = outcome
     await pipeline.flow.settlement.settle([receipt])
+    receipt.partition.committed = receipt.partition.frontier()
 
 
 async def test_it_tells_what_was_done_since_the_last_line_and_how_old_the_data_is() -> None:
@@ -72,9 +73,13 @@ async def test_it_tells_what_was_done_since_the_last_line_and_how_old_the_data_i
     queue.state.park([row(1, due_at=NOW - 1), row(2, due_at=NOW + SECOND)])
     counters = pipeline.flow.runtime.counters
     counters.files, counters.file_bytes = 3, 6000
-    counters.passes_begun["enrich"], counters.passes_ended["enrich"] = 7, 6
+    enrich = pipeline.flow.runtime.board["enrich"]
+    for _ in range(6):
+        with enrich.work("done"):
+            pass
     await asyncio.sleep(0.01)
-    await heart.look()
+    with enrich.work("in hand"):
+        await heart.look()
     (line,) = told.lines
     assert line["records_per_s"] > line["settled_per_s"] > 0
     assert line["bytes_per_s"] > 0
@@ -136,5 +141,5 @@ async def test_times_of_batches_are_kept_no_longer_than_they_are_open(number: in
     partition = pipeline.partitions.assigned("claimx.events.raw", 0, 0, "")
     for n in range(number):
         await settled(pipeline, received(pipeline, partition, n, ago_s=number - n), Outcome.COMMITTED)
-    assert len(partition._spans) <= 1
+    assert len(partition.ages._marks) <= 2
     assert pipeline.partitions.times() == (None, NOW - SECOND)
