@@ -224,8 +224,8 @@ class Systemd:
             self._is_ready = True
             self._notifier.send(ready=1, status=health.status_line())
         if health.is_draining and not self._is_stopping:
-            self._is_stopping, self._status_at = True, 0.0
-            self._notifier.send(stopping=1)
+            self._status_at = 0.0
+            self._stop()
         if now >= self._status_at:
             self._status_at = now + _STATUS_S
             self._notifier.send(status=health.status_line())
@@ -236,8 +236,14 @@ class Systemd:
             self._notifier.send(watchdog=1)
 
     def close(self) -> None:
-        """Say nothing more."""
+        """Say so, if the drain was over before the next beat, and nothing more."""
+        if not self._is_stopping:
+            self._stop()
         self._notifier.close()
+
+    def _stop(self) -> None:
+        self._is_stopping = True
+        self._notifier.send(stopping=1)
 
 
 def _answer(reasons: Collection[Reason] | Iterator[Reason]) -> Answer:
