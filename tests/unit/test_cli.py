@@ -23,6 +23,7 @@ HEAVY = (
     "asyncio",
     "rich",
     "msgspec",
+    "pydantic",
     "claimx.app",
 )
 
@@ -242,7 +243,9 @@ def test_completion_completes(tmp_path: Path) -> None:
     assert done.stdout.split() == ["schema"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["config", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--help"], ["config", "--help"], ["doctor", "-h"], ["dlq", "list", "--help"]]
+)
 def test_nothing_heavy_is_imported_to_parse_and_to_help(arguments: list[str], tmp_path: Path) -> None:
     program = (
         "import sys, claimx.cli\n"

@@ -92,3 +92,8 @@ def _options(
 # registers the shells; typer does so itself only with its own --install-completion
 completion_init()
 command = get_command(_root)
+# that nobody asks a group for help is said in advance: else typer has pydantic look at it, which costs 110 ms
+command.context_settings["default_map"] = {
+    "help": False,
+    **{group.name: {"help": False} for group in _root.registered_groups},
+}
