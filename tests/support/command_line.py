@@ -19,7 +19,7 @@ def read(words: Sequence[str]) -> dict[str, Any]:
     rest = [*words]
     while isinstance(found, TyperGroup):
         found = found.commands[rest.pop(0)]
-    context = found.make_context(" ".join(words), rest)
+    context = found.make_context(" ".join(words), rest, help_option_names=["-h", "--help"])
     if found.name == "run":
         context.params["stages"] = stages_of(context.params["stages"])
     return context.params
