@@ -79,6 +79,7 @@ def test_a_command_without_a_broker_logs_lines_of_json_before_its_error(
         config = rig.config()
         config.write_text(config.read_text().replace(broker.bootstrap_servers, nowhere))
         done = claimx("dlq", "list", "-c", config, code=5)
-        *logged, error = done.stderr.splitlines()
+        *logged, error, hint = done.stderr.splitlines()
         assert error.startswith("error: ")
+        assert hint.startswith("  hint: ")
         assert all(json.loads(line)["event"].startswith("kafka.") for line in logged)

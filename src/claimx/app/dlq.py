@@ -57,12 +57,14 @@ class _Counter:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        self._stack.enter_context(ended_by_ctrl_c(self.watch))
-        self._stack.enter_context(self.watch)
-        self.log = KafkaLetterLog(self.client)
-        self._stack.callback(self.log.close)
-        store = KafkaMarkStore(self.client, self.clock)
-        self._stack.callback(store.close)
+        with ExitStack() as stack:
+            stack.enter_context(ended_by_ctrl_c(self.watch))
+            stack.enter_context(self.watch)
+            self.log = KafkaLetterLog(self.client)
+            stack.callback(self.log.close)
+            store = KafkaMarkStore(self.client, self.clock)
+            stack.callback(store.close)
+            self._stack = stack.pop_all()
         self.desk = Desk(self.log, store, _chosen(self.targets, self._asked.topic), self.watch)
         self.selection: Selection = select(dataclasses.replace(self._asked, topic=None), self.clock.now())
         return self

@@ -29,29 +29,31 @@ class Subject(Protocol):
         ...
 
 
-_subject: ContextVar[Subject | None] = ContextVar("subject", default=None)
+_about: ContextVar["About | None"] = ContextVar("about", default=None)
 
 
 class About:
     """``with About(work): ...``. Tasks and threads begun inside inherit it; an inner one takes the place of an outer one.
 
-    The ids are asked for when a line is logged, and cost nothing before.
+    The ids are asked for when a line is logged, and cost nothing before. Nothing is kept of what is over: a timer that was
+    begun inside, such as a connection's, may live on and remember its context.
     """
 
-    __slots__ = ("_subject", "_token")
+    __slots__ = ("_token", "subject")
 
     def __init__(self, subject: Subject) -> None:
-        self._subject = subject
-        self._token: Token[Subject | None] | None = None
+        self.subject: Subject | None = subject
+        self._token: Token[About | None] | None = None
 
     def __enter__(self) -> None:
-        self._token = _subject.set(self._subject)
+        self._token = _about.set(self)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._token is not None:
-            _subject.reset(self._token)
+            _about.reset(self._token)
+        self.subject = None
 
 
 class Named:
@@ -69,5 +71,5 @@ class Named:
 
 def ids() -> Mapping[str, object]:
     """The ids of what is being worked on here; empty where it is nothing in particular."""
-    subject = _subject.get()
-    return {} if subject is None else subject.ids()
+    about = _about.get()
+    return {} if about is None or about.subject is None else about.subject.ids()
