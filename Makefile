@@ -38,8 +38,9 @@ test: setup
 # Runs the tests that use a broker against Apache Kafka, less those to which it is all the same. Needs Java 17, openssl, and
 # Maven, which fetches the jars once.
 test-kafka: setup $(KAFKA_JARS)/.stamp
-	$(BIN)/pytest --kafka=apache tests/integration tests/e2e tests/chaos \
+	$(BIN)/pytest --kafka=apache -n 2 --dist loadfile tests/integration tests/e2e \
 		--ignore tests/e2e/test_outage.py --ignore tests/e2e/test_lost_queue.py --ignore tests/e2e/test_secrets.py
+	$(BIN)/pytest --kafka=apache tests/chaos
 
 # Kills processes a hundred times at work on Apache Kafka, in rounds that each end with claimx verify; with SEED=17 those
 # of that seed. A line of every round goes to docs/chaos.log. Then 100,000 simulated histories: 80 minutes.
