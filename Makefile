@@ -40,7 +40,8 @@ test: setup
 test-kafka: setup $(KAFKA_JARS)/.stamp
 	$(BIN)/pytest --kafka=apache -n 2 --dist loadfile tests/integration tests/e2e \
 		--ignore tests/e2e/test_outage.py --ignore tests/e2e/test_lost_queue.py --ignore tests/e2e/test_secrets.py
-	$(BIN)/pytest --kafka=apache tests/chaos
+	$(BIN)/pytest --kafka=apache -n 2 tests/chaos/test_frozen.py
+	$(BIN)/pytest --kafka=apache tests/chaos --ignore tests/chaos/test_frozen.py
 
 # Kills processes a hundred times at work on Apache Kafka, in rounds that each end with claimx verify; with SEED=17 those
 # of that seed. A line of every round goes to docs/chaos.log. Then 100,000 simulated histories: 80 minutes.
