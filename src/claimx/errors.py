@@ -161,8 +161,8 @@ class OffsetOutOfRangeError(EngineError):
     """The committed offset has left the log. Nothing is skipped in silence: a person decides where to go on."""
 
     hint = (
-        "claimx offsets show tells how much is gone; claimx offsets set STAGE --to earliest goes on with what is left,"
-        " and claimx verify tells what is missing"
+        "claimx offsets show tells how much is gone; claimx offsets set --stage STAGE --topic TOPIC --to earliest goes on with what"
+        " is left, and claimx verify tells what is missing"
     )
 
 

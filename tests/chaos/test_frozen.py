@@ -20,6 +20,7 @@ from claimx.ports.inspection import Committed
 from claimx.telemetry.log import configure
 from support.deaths import config_of, finished, pause, proven
 from support.kafka import Apache
+from support.probes import ask
 from support.rig import CLAIMX, PARTITIONS, SIGTERM, Daemon, Rig, Watch, rig_on, wait_until
 from support.settled import commit_as
 
@@ -116,14 +117,16 @@ def test_sigterm_ends_the_process_while_the_broker_is_frozen(
 @both
 def test_a_process_that_was_frozen_while_another_took_over_commits_nothing(rig: Rig, protocol: str) -> None:
     first, second = in_turn(rig, protocol)
+    rig.faults({**SLOW, "seconds": 0.5})
     zombie = rig.run(first)
     rig.start_feed()
     has_begun(rig)
     with frozen(zombie.process.pid):
+        before = sum(rig.committed().values())
+        assert before < rig.manifest.records, "there must be work left for the heir"
         heir = rig.run(second)
         wait_until(lambda: heir.assigned(rig.topics.events_raw) == PARTITIONS, "all partitions", 60)
-        before = rig.committed()
-        wait_until(lambda: sum(rig.committed().values()) > sum(before.values()), "work goes on", 60)
+        wait_until(lambda: sum(rig.committed().values()) > before, "work goes on", 60)
     with Watch(rig) as watch:
         wait_until(lambda: lost(zombie) > 0, "it notices", 60)
         rig.feed_ended()
@@ -182,6 +185,7 @@ def test_brokers_that_are_gone_for_longer_than_the_budget_end_the_process(broker
     has_begun(rig)
     with frozen(broker.process.pid):
         late = rig.run(other)
+        wait_until(lambda: "kafka.missed" in ask(daemon, "/health/ready").codes, "its probe says so", 60)
         assert daemon.wait(90) == 5, daemon.log()[-3000:]
         assert late.wait(60) == 5, late.log()[-3000:]
     assert "error: kafka.unreachable: " in daemon.log()

@@ -60,5 +60,5 @@ def test_an_offset_that_has_left_the_log_ends_the_run(rig: Rig) -> None:
         rig.run(rig.config()),
         1,
         f"{rig.topics.events_raw}[{full}]: the committed offset is out of range",
-        "claimx offsets set STAGE --to earliest",
+        "claimx offsets set --stage STAGE --topic TOPIC --to earliest",
     )

@@ -22,6 +22,13 @@ def test_every_command_of_the_runbook_runs_from_a_clone(tmp_path: Path) -> None:
     assert ended == {each.line for each in FOUND if each.is_run}
 
 
+def test_every_alert_has_its_section() -> None:
+    rules = (DOC.parents[1] / "deploy" / "prometheus" / "claimx.rules.yml").read_text()
+    alerts = set(re.findall(r"alert: (\w+)", rules))
+    assert alerts
+    assert alerts == set(re.findall(r"^### (Claimx\w+)$", PAGE, flags=re.MULTILINE))
+
+
 def test_only_what_needs_another_host_is_not_run() -> None:
     kept_out = [each for each in FOUND if not each.is_run]
     assert all(each.text.startswith(ELSEWHERE) for each in kept_out), kept_out

@@ -84,7 +84,7 @@ def checks(office: Office, code: int, *more: str) -> dict[str, Any]:
 def test_a_wrong_password_is_a_refused_credential(office: Office) -> None:
     found = checks(office, 4, "--set", "kafka.sasl_password=wrong-password")
     assert (found["kafka.login"]["state"], found["kafka.login"]["cause"]) == ("fail", "refused")
-    assert "EntityPath" in found["kafka.login"]["hint"]
+    assert "docs/kafka-security.md" in found["kafka.login"]["hint"]
     assert found["kafka.rights"]["state"] == "skipped"
 
 

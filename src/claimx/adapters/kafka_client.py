@@ -12,6 +12,8 @@ Config = dict[str, Any]  # what librdkafka takes: plain values and callbacks
 
 _CRITICAL, _WARNING, _INFO = 50, 30, 20  # of the standard library
 _DEBUG_LEVEL = 7
+_UNUSED = "CONFWARN"
+"""An option that is for another kind of client: ``[kafka.client]`` goes to all of them."""
 _LOG_LEVEL = 6
 """Of syslog: information. What repeats in an outage, some 20 times a second, the log itself counts."""
 
@@ -64,7 +66,7 @@ class _Voice:
         say = self._log.info
         if level >= _CRITICAL:
             say = self._log.error
-        elif level >= _WARNING:
+        elif level >= _WARNING and facility != _UNUSED:
             say = self._log.warning
         elif level < _INFO:
             say = self._log.debug

@@ -59,9 +59,9 @@ class StateDir:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._lock)
-            raise EngineError(
-                f"{self.path} is in use by another claimx."
-                " Two processes on a host need two names: set process.instance."
+            raise OperationError(
+                f"{self.path} is in use by another claimx",
+                "two processes on a host need two names: set process.instance",
             ) from error
 
     def __enter__(self) -> Self:

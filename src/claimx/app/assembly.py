@@ -106,6 +106,7 @@ class Assembly:
             dead_letters=KafkaDeadLetters(producer, settings.kafka.topics),
             clock=self._clock,
             luck=SystemRandom(),
+            kafka_trouble=lambda: self.outage.reason,
         )
 
     def _make_source(self, stage: str, assignments: Assignments) -> Source:

@@ -8,6 +8,7 @@ import msgspec
 
 from claimx import __version__
 from claimx.adapters.control_socket import Refusal
+from claimx.app.health import Health
 from claimx.config.tree import Settings
 from claimx.errors import ClaimxError, OperationError, TransientError
 from claimx.ops.retries import RetryDesk
@@ -24,16 +25,18 @@ class Control:
     """Obeys the commands of the operators of this host.
 
     Args:
-        began: when the run began, by the event loop's clock.
+        health: knows when the run began, and what is stuck.
     """
 
-    def __init__(self, settings: Settings, pipeline: Pipeline, ports: Ports, log: Log, began: float) -> None:
+    def __init__(
+        self, settings: Settings, pipeline: Pipeline, ports: Ports, log: Log, health: Health
+    ) -> None:
         self._instance = settings.process.instance
         self._pipeline = pipeline
         self._delay = ports.delay
         self._clock = ports.clock
         self._log = log
-        self._began = began
+        self._health = health
         self._desk = RetryDesk(ports.delay, pipeline.retry, ports.dead_letters, ports.clock, log)
 
     async def obey(self, command: Command) -> msgspec.Struct:
@@ -69,7 +72,7 @@ class Control:
             version=__version__,
             pid=os.getpid(),
             stages=sorted(pipeline.stages),
-            uptime_s=round(asyncio.get_running_loop().time() - self._began, 1),
+            uptime_s=round(asyncio.get_running_loop().time() - self._health.began, 1),
             is_draining=pipeline.is_draining,
             in_flight=pipeline.live,
             topics=dict(pipeline.counts),
@@ -78,6 +81,9 @@ class Control:
             circuits={each.name: each.state.value for each in (circuits.api, circuits.files, circuits.store)},
             circuit_transitions=by_circuit(flow.runtime.counters.circuit_transitions),
             flood=flow.flood.reason,
+            kafka_trouble=pipeline.kafka_trouble,
+            failing=flow.runtime.redo.failing,
+            stuck=self._health.stuck(),
             queues={stage: Queue(*sizes) for stage, sizes in pipeline.queues.items()},
             bytes={
                 "intake": Queue(pools.intake.used, pools.intake.limit),

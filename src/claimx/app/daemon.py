@@ -89,7 +89,7 @@ class Daemon:
                 instance=self._settings.process.instance,
                 stages=sorted(roles.stages),
             )
-            is_clean = await self._work(pipeline, self._helpers(pipeline, ports, assembly.outage, began))
+            is_clean = await self._work(pipeline, self._helpers(pipeline, ports, assembly.outage, health))
             summary = await self._summary(assembly, pipeline, ports.delay)
             summary.duration_s = round(loop.time() - began, 3)
             summary.exit_code = DONE if is_clean else DRAIN_DEADLINE
@@ -123,10 +123,10 @@ class Daemon:
         return health, metrics
 
     def _helpers(
-        self, pipeline: Pipeline, ports: Ports, outage: Outage, began: float
+        self, pipeline: Pipeline, ports: Ports, outage: Outage, health: Health
     ) -> dict[str, Coroutine[None, None, None]]:
         """What goes on beside the work, as long as that lasts."""
-        control = Control(self._settings, pipeline, ports, self._log, began)
+        control = Control(self._settings, pipeline, ports, self._log, health)
         return {
             "progress": show_progress(lambda: _numbers(pipeline)),
             "control": self._listen(control).run(),

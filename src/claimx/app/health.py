@@ -42,6 +42,8 @@ class Health:
         self, settings: Settings, stages: Collection[str], log: Log, routes: Mapping[str, Route]
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self.began = self._loop.time()
+        """By the loop's clock."""
         self._thread_id = threading.get_ident()
         self._settings = settings
         self._log = log
@@ -98,6 +100,10 @@ class Health:
         """Whether the last look found that all moves, and was a moment ago."""
         return not self._found()
 
+    def stuck(self) -> list[str]:
+        """Why liveness is red, for people; empty while it is green."""
+        return [reason.detail for reason in self._found()]
+
     @property
     def is_draining(self) -> bool:
         """Whether intake has ended for good."""
@@ -124,6 +130,7 @@ class Health:
         parts += [f"lag {lag}", f"in flight {pipeline.live}"]
         parts += [f"circuit {name} open" for name in flow.circuits.not_closed]
         parts += ["flood of dead letters"] if flow.flood.told else []
+        parts += ["Kafka is missed"] if pipeline.kafka_trouble else []
         return ", ".join(parts)
 
     def _found(self) -> list[Reason]:
@@ -170,6 +177,7 @@ class Health:
             flood=flow.flood.told,
             consumers={", ".join(source.topics): source.vitals for source in pipeline.sources},
             orphans=self._lost,
+            kafka_trouble=pipeline.kafka_trouble,
         )
 
     # ---- on the watcher's thread ----

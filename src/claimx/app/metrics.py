@@ -134,6 +134,7 @@ def _delay_queue(moment: Moment) -> Iterator[Sample]:
 
 def _kafka(moment: Moment) -> Iterator[Sample]:
     pipeline = moment.pipeline
+    yield c.KAFKA_MISSED, (), pipeline.kafka_trouble is not None
     owned, paused = list(pipeline.partitions.owned.values()), pipeline.paused
     for topic in (name for source in pipeline.sources for name in source.topics):
         yield c.ASSIGNED, (topic,), sum(p.topic == topic for p in owned)
@@ -174,7 +175,11 @@ def _workers(moment: Moment) -> Iterator[Sample]:
         yield c.WORKERS_OF, (stage,), board[stage].workers
         yield c.IN_HAND, (stage,), seen.in_flight
         yield c.DONE, (stage,), seen.done
-        unmoved = (moment.loop_now - held.ticked_at for held in seen.held if held.doing is Doing.WORKING)
+        unmoved = (
+            moment.loop_now - held.ticked_at - held.extra_s
+            for held in seen.held
+            if held.doing is Doing.WORKING
+        )
         yield c.UNMOVED, (stage,), max(0.0, *unmoved, 0.0)
 
 
@@ -256,19 +261,17 @@ def _process(run: tuple[Pipeline, Path] | None) -> Iterator[Sample]:
 
 
 _GROUPS = (
-    *(
-        _records,
-        _delay_queue,
-        _kafka,
-        _consumers,
-        _workers,
-        _stages,
-        _enrichment,
-        _files,
-        _disk,
-        _lake,
-        _failures,
-    ),
+    _records,
+    _delay_queue,
+    _kafka,
+    _consumers,
+    _workers,
+    _stages,
+    _enrichment,
+    _files,
+    _disk,
+    _lake,
+    _failures,
     _budgets,
 )
 

@@ -55,6 +55,7 @@ class Snapshot(NamedTuple):
         flood: the limit of [flood] that is reached.
         consumers: by the topics of each.
         orphans: records that nobody holds.
+        kafka_trouble: what is wrong with Kafka now, as the last look at it told.
     """
 
     stages: Mapping[str, Seen]
@@ -66,6 +67,7 @@ class Snapshot(NamedTuple):
     flood: str | None
     consumers: Mapping[str, KafkaVitals]
     orphans: Sequence[Origin] = ()
+    kafka_trouble: str | None = None
 
 
 def patience_of(settings: Settings) -> Patience:
@@ -155,9 +157,7 @@ class Judge:
 
 def hindrances(seen: Snapshot, now: float) -> Iterator[Reason]:
     """What keeps the process from being of use at the moment; none of it is its own fault."""
-    for topics, vitals in seen.consumers.items():
-        if not vitals.brokers_up:
-            yield Reason("kafka.disconnected", f"the consumer of {topics} has no broker", topics)
+    yield from _of_kafka(seen)
     for name in seen.circuits:
         yield Reason("circuit.open", f"{name} fails: calls wait, a probe goes out now and then", name)
     if seen.flood is not None:
@@ -168,6 +168,14 @@ def hindrances(seen: Snapshot, now: float) -> Iterator[Reason]:
     for item in flush.held if flush else ():
         if _must_move("flush", item) and now - item.ticked_at > _SLOW_FLUSH_S:
             yield Reason("storage.slow", f"a flush takes {now - item.ticked_at:.0f} s already", "flush")
+
+
+def _of_kafka(seen: Snapshot) -> Iterator[Reason]:
+    for topics, vitals in seen.consumers.items():
+        if not vitals.brokers_up:
+            yield Reason("kafka.disconnected", f"the consumer of {topics} has no broker", topics)
+    if seen.kafka_trouble is not None:
+        yield Reason("kafka.missed", seen.kafka_trouble)
 
 
 def _must_move(stage: str, item: Held) -> bool:

@@ -17,6 +17,10 @@ def troubles(status: Status) -> list[str]:
     found = [f"circuit {name} is {state}" for name, state in status.circuits.items() if state != "closed"]
     if status.flood is not None:
         found.append(f"a flood of dead letters ({status.flood}) pauses intake: claimx dlq list")
+    if status.kafka_trouble is not None:
+        found.append(f"Kafka: {status.kafka_trouble}: claimx doctor --only kafka")
+    found += status.stuck
+    found += [f"{what} is done again and again: see the log" for what in status.failing]
     if status.ledger_violation is not None:
         found.append(f"the ledger does not add up: {status.ledger_violation}")
     return found

@@ -149,6 +149,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         circuits: closed, open or half_open, by dependency.
         circuit_transitions: by dependency, how often its circuit came into each state.
         flood: which limit of [flood] is reached; None: there is no flood.
+        kafka_trouble: what is wrong with Kafka, as the last look at it told; None: nothing.
+        failing: durable writes that fail and are done again.
+        stuck: why liveness is red; empty while it is green.
         queues: items between stages, by the stage that takes them.
         bytes: held of each pool.
         lag: records of the assigned partitions that are not committed; None: not asked for, or the broker did not tell.
@@ -168,6 +171,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     circuits: dict[str, str]
     circuit_transitions: dict[str, dict[str, int]] = {}
     flood: str | None
+    kafka_trouble: str | None = None
+    failing: list[str] = []
+    stuck: list[str] = []
     queues: dict[str, Queue]
     bytes: dict[str, Queue]
     lag: int | None

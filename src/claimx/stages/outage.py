@@ -75,7 +75,8 @@ class Outage:
             if self.reason is None:
                 self._since = asyncio.get_running_loop().time()
             if self._told is not type(error):
-                self._log.error("kafka.missed", reason=str(error), ends_after_s=self._outage_s or None)
+                ends_after_s = None if isinstance(error, TopicsAbsentError) else self._outage_s or None
+                self._log.error("kafka.missed", reason=str(error), ends_after_s=ends_after_s)
             self._told, self.reason = type(error), str(error)
             return error
         if self.reason is not None:

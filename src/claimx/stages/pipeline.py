@@ -67,6 +67,7 @@ class Ports:
 
     Args:
         make_source: makes the consumer of a stage, which reports its assignments to the engine.
+        kafka_trouble: what is wrong with Kafka now, for people; None: nothing that anybody has seen.
     """
 
     make_source: MakeSource
@@ -80,6 +81,7 @@ class Ports:
     dead_letters: DeadLetters
     clock: Clock
     luck: Luck
+    kafka_trouble: Callable[[], str | None] = lambda: None
 
 
 class Pipeline:
@@ -131,6 +133,11 @@ class Pipeline:
     def live(self) -> int:
         """Receipts that are not settled."""
         return self.flow.settlement.live
+
+    @property
+    def kafka_trouble(self) -> str | None:
+        """What is wrong with Kafka now, for people; from any thread."""
+        return self._ports.kafka_trouble()
 
     @property
     def is_draining(self) -> bool:

@@ -105,6 +105,12 @@ OLDEST_AGE = Family(
 BROKERS_UP = Family(
     "kafka_brokers_up", "gauge", "brokers", "Connections of the stage's consumer that stand.", (_STAGE,)
 )
+KAFKA_MISSED = Family(
+    "kafka_missed",
+    "gauge",
+    "",
+    "1 while a look at Kafka, each 15 s, fails: no answer, a refusal, a missing topic; else 0.",
+)
 SINCE_POLL = Family(
     "kafka_since_poll_seconds", "gauge", "seconds", "Since the stage's consumer last polled.", (_STAGE,)
 )

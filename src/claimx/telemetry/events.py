@@ -218,7 +218,7 @@ EVENTS: dict[str, Declared] = {
     ),
     "kafka.missed": Declared(
         "error",
-        "No broker answers, or one refuses us; the run ends if that lasts.",
+        "No broker answers, one refuses us, or a topic is missing; the run ends if that lasts.",
         "reason ends_after_s",
         "always",
     ),

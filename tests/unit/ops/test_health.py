@@ -212,6 +212,11 @@ def test_what_hinders_is_told_by_its_kind() -> None:
     assert list(hindrances(seen(consumers={"t": UP}), 61.0)) == []
 
 
+def test_a_look_at_kafka_that_fails_is_told_though_its_connections_stand() -> None:
+    (reason,) = hindrances(seen(consumers={"t": UP}, kafka_trouble="no answer"), 61.0)
+    assert (reason.code, reason.detail) == ("kafka.missed", "no answer")
+
+
 def test_patience_follows_the_settings() -> None:
     settings = tree.Settings(
         api=tree.Api(

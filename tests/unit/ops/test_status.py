@@ -35,6 +35,9 @@ WELL = Status(
         ({"circuits": {"api": "open"}}, "circuit api is open"),
         ({"circuits": {"store": "half_open"}}, "circuit store is half_open"),
         ({"flood": "ratio"}, "a flood of dead letters (ratio) pauses intake: claimx dlq list"),
+        ({"kafka_trouble": "it is gone"}, "Kafka: it is gone: claimx doctor --only kafka"),
+        ({"failing": ["flush.failed"]}, "flush.failed is done again and again: see the log"),
+        ({"stuck": ["upload has not moved"]}, "upload has not moved"),
         ({"ledger_violation": "2 is not 3"}, "the ledger does not add up: 2 is not 3"),
     ],
 )
