@@ -45,7 +45,8 @@ class StateDir:
     A new one is its user's alone.
 
     Raises:
-        EngineError: another process of this instance runs, or the directory cannot be used.
+        OperationError: another process of this instance runs.
+        EngineError: the directory cannot be used.
     """
 
     def __init__(self, root: str, instance: str) -> None:

@@ -74,7 +74,8 @@ class Assembly:
         Raises:
             KafkaGoneError: no broker answers for ``kafka.outage_s``.
             KafkaRefusedError: Kafka refuses our login or a right.
-            EngineError: a table or topic is missing, a table does not fit, or another process holds the state directory.
+            EngineError: a table or topic is missing, or a table does not fit.
+            OperationError: another process holds the state directory.
             ConfigError: a URL or option that cannot be used.
         """
         settings, stack = self._settings, self._stack

@@ -64,9 +64,10 @@ class _Counter:
             stack.callback(self.log.close)
             store = KafkaMarkStore(self.client, self.clock)
             stack.callback(store.close)
+            self.desk = Desk(self.log, store, _chosen(self.targets, self._asked.topic), self.watch)
+            asked = dataclasses.replace(self._asked, topic=None)
+            self.selection: Selection = select(asked, self.clock.now())
             self._stack = stack.pop_all()
-        self.desk = Desk(self.log, store, _chosen(self.targets, self._asked.topic), self.watch)
-        self.selection: Selection = select(dataclasses.replace(self._asked, topic=None), self.clock.now())
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -185,7 +185,7 @@ async def _opened(settings: Settings) -> AsyncIterator[_Open]:
     async with AsyncExitStack() as stack:
         try:
             stack.enter_context(StateDir(state_dir, instance))
-        except EngineError as error:
+        except (EngineError, OperationError) as error:
             raise OperationError(
                 f"{instance} does not answer on its control socket, and holds its lock: {error}",
                 "it begins or ends: try again; it warns of control.failed where it could not listen",
