@@ -71,6 +71,21 @@ def test_a_blocked_loop_is_told_of_while_it_is_blocked_and_starves_the_watchdog(
         assert any(line.startswith("lag ") for line in systemd.values("STATUS"))
 
 
+@pytest.mark.timeout(60)
+def test_systemd_is_asked_for_patience_while_a_start_waits_for_a_broker(
+    broker: Broker, tmp_path: Path
+) -> None:
+    with rig_on(broker, tmp_path, 80, 1) as rig, FakeSystemd(watchdog_s=2.0) as systemd, down(broker):
+        daemon = rig.run(rig.config(), environ=systemd.environ)
+        waits = "starting, waits for the broker and its topics"
+        wait_until(lambda: waits in systemd.values("STATUS"), "a word about it", 40)
+        assert all(int(more) > 0 for more in systemd.values("EXTEND_TIMEOUT_USEC"))
+        assert len(systemd.values("EXTEND_TIMEOUT_USEC")) >= 2
+        assert systemd.values("READY") == []
+        assert ask(daemon, "/livez").status == 200
+        assert ask(daemon, "/startupz").status == 503
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize(
     ("bug", "code", "about", "task"),

@@ -2,12 +2,12 @@
 
 import json
 import socket
-import threading
 import time
 import uuid
 from http.client import HTTPConnection
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
+from support.beside import Beside
 from support.rig import Daemon, wait_until
 
 
@@ -55,26 +55,20 @@ def wait_for(daemon: Daemon, path: str, status: int, seconds: float = 60.0) -> P
     return seen[-1]
 
 
-class FakeSystemd:
+class FakeSystemd(Beside):
     """An abstract notify socket that keeps what comes, with its time."""
 
     def __init__(self, watchdog_s: float) -> None:
+        super().__init__()
         name = f"claimx-{uuid.uuid4().hex}"
         self.environ = {"NOTIFY_SOCKET": f"@{name}", "WATCHDOG_USEC": str(int(watchdog_s * 1_000_000))}
         self.messages: list[tuple[float, dict[str, str]]] = []
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(f"\0{name}")
         self._socket.settimeout(0.2)
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._receive)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
+        super().__exit__()
         self._socket.close()
 
     def values(self, name: str) -> list[str]:
@@ -83,8 +77,8 @@ class FakeSystemd:
     def times(self, name: str) -> list[float]:
         return [at for at, fields in list(self.messages) if name in fields]
 
-    def _receive(self) -> None:
-        while not self._end.is_set():
+    def work(self) -> None:
+        while not self.end.is_set():
             try:
                 data = self._socket.recv(4096)
             except TimeoutError:

@@ -7,14 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
@@ -27,6 +26,7 @@ from claimx.app.tables import make_tables
 from claimx.config.tree import Lake, Topics
 from claimx.domain.stage_names import STAGES
 from claimx.sandbox.manifest import Manifest, manifest_of, problems
+from support.beside import Beside
 from support.kafka import Broker
 
 TOKEN = "dGVzdDpub3QtcmVhbA=="  # base64 of test:not-real
@@ -362,26 +362,17 @@ def rig_on(broker: Broker, root: Path, seed: int, events: int, *, faults: bool =
                 pipe.close()
 
 
-class Watch:
+class Watch(Beside):
     """Samples I2 while the daemon runs: committed offsets first, then what is durable."""
 
     def __init__(self, rig: Rig) -> None:
+        super().__init__()
         self.samples = 0
         self.found: list[str] = []
         self._rig = rig
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._end.wait(0.2):
+    def work(self) -> None:
+        while not self.end.wait(0.2):
             with contextlib.suppress(KafkaException):  # a broker that does not answer gives no sample
                 self.found += self._rig.unlogged(self._rig.committed())
                 self.samples += 1

@@ -1,14 +1,13 @@
 """/metrics of a running daemon."""
 
 import json
-import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from typing import Self
 from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from support.beside import Beside
 from support.rig import wait_until
 
 
@@ -65,23 +64,14 @@ def scrape(port: int) -> Scrape:
         return Scrape(answer.read().decode())
 
 
-class Sampling:
+class Sampling(Beside):
     """Scrapes again and again while the block runs."""
 
     def __init__(self, port: int) -> None:
+        super().__init__()
         self.samples: list[Scrape] = []
         self._port = port
-        self._end = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._end.wait(0.1):
+    def work(self) -> None:
+        while not self.end.wait(0.1):
             self.samples.append(scrape(self._port))

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
@@ -16,6 +16,7 @@ from claimx.errors import (
     EngineError,
     KafkaGoneError,
     KafkaRefusedError,
+    TransientError,
 )
 from claimx.telemetry.log import Log
 
@@ -23,6 +24,7 @@ T = TypeVar("T")
 
 _STEP_S = 1.0
 _REST_S = 0.1
+_AGAIN_S = 0.5
 _CLOSE_S = 5.0
 _LOGIN = "are kafka.sasl_mechanism, sasl_username and sasl_password right? docs/kafka-security.md"
 _TRUST = (
@@ -53,6 +55,18 @@ _LATE = {
     KafkaError.NOT_COORDINATOR,
     KafkaError.LEADER_NOT_AVAILABLE,
 }
+
+
+def patiently(ask: Callable[[], T], for_s: float) -> T:
+    """Ask again for a while: a coordinator is not there at once in a group's first moments, or when a broker has gone."""
+    until = time.perf_counter() + for_s
+    while True:
+        try:
+            return ask()
+        except TransientError:
+            if time.perf_counter() > until:
+                raise
+        time.sleep(_AGAIN_S)
 
 
 class Client:

@@ -7,10 +7,10 @@ from typing import Protocol, TypeVar
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from claimx.adapters.kafka_errors import Client
+from claimx.adapters.kafka_errors import Client, patiently
 from claimx.adapters.topic_reader import KafkaPositions
 from claimx.domain.times import Micros
-from claimx.errors import OperationError, TopicsAbsentError, TransientError
+from claimx.errors import OperationError, TopicsAbsentError
 from claimx.ports.dlq import Shelf, Span
 from claimx.ports.inspection import Committed
 from claimx.ports.offsets import Member
@@ -21,7 +21,6 @@ T_co = TypeVar("T_co", covariant=True)
 _ASK_S = 10.0
 _COMMIT_S = 30.0
 _POLL_S = 0.05
-_AGAIN_S = 0.5
 _MICROS_PER_MS = 1000
 _WITH_MEMBERS = {
     KafkaError.UNKNOWN_MEMBER_ID,
@@ -69,11 +68,11 @@ class KafkaOffsetsAdmin:
 
     def committed(self, group: str, shelves: Sequence[Shelf]) -> Mapping[Shelf, Committed]:
         """Ask the group's coordinator."""
-        return _patiently(lambda: self._positions.committed(group, shelves))
+        return patiently(lambda: self._positions.committed(group, shelves), _ASK_S)
 
     def members(self, group: str) -> Sequence[Member] | None:
         """Ask the group's coordinator; librdkafka's mock cluster does not tell."""
-        return _patiently(lambda: self._members(group))
+        return patiently(lambda: self._members(group), _ASK_S)
 
     def move(self, group: str, offsets: Mapping[Shelf, Committed]) -> None:
         """Commit with a deadline of our own: a synchronous commit hangs for minutes on a frozen broker."""
@@ -140,15 +139,3 @@ class KafkaOffsetsAdmin:
             return answer.result(2 * _ASK_S)
         except TimeoutError as error:
             raise self._client.unreachable("no answer in time") from error
-
-
-def _patiently(ask: Callable[[], T]) -> T:
-    """Ask again for a while: a coordinator is not there at once in a group's first moments, or when a broker has gone."""
-    until = time.perf_counter() + _ASK_S
-    while True:
-        try:
-            return ask()
-        except TransientError:
-            if time.perf_counter() > until:
-                raise
-        time.sleep(_AGAIN_S)

@@ -1,14 +1,14 @@
 """A broker as the configured user sees it."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from claimx.adapters.kafka_errors import Client
+from claimx.adapters.kafka_errors import Client, patiently
 from claimx.adapters.topic_reader import KafkaPositions
 from claimx.errors import AuthError, TransientError
 from claimx.ports.dlq import Shelf
@@ -66,7 +66,7 @@ class BrokerProbe:
         """Have the groups described; one that nobody has used is told of as well."""
         if self._told_by_controller() is None:
             return dict.fromkeys(groups)
-        return self._patiently(lambda: self._group_rights(groups))
+        return patiently(lambda: self._group_rights(groups), self._timeout_s)
 
     def committed(self, group: str, topics: Sequence[str]) -> int:
         """Read them as a consumer would that joins nothing."""
@@ -75,24 +75,13 @@ class BrokerProbe:
             Shelf(name, number) for name in topics if name in there for number in there[name].partitions
         ]
         positions = KafkaPositions(self._client)
-        return len(self._patiently(lambda: positions.committed(group, shelves))) if shelves else 0
+        return len(patiently(lambda: positions.committed(group, shelves), self._timeout_s)) if shelves else 0
 
     def _group_rights(self, groups: Sequence[str]) -> Rights:
         asked = self._admin.describe_consumer_groups(
             list(groups), include_authorized_operations=True, request_timeout=self._timeout_s
         )
         return self._operations(asked)
-
-    def _patiently(self, ask: Callable[[], T]) -> T:
-        """Ask again for a while: a coordinator is not there at once in a group's first moments."""
-        until = time.perf_counter() + self._timeout_s
-        while True:
-            try:
-                return ask()
-            except TransientError:
-                if time.perf_counter() > until:
-                    raise
-            time.sleep(_SLICE_S)
 
     def _metadata(self) -> "ClusterMetadata":
         try:
